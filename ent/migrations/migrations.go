@@ -1,0 +1,10 @@
+// Package migrations carries the SQL migrations, one folder a dialect, in the
+// binary. They are planned by plan/ and applied by server/database.
+package migrations
+
+import "embed"
+
+// Files holds the folder sqlite.
+//
+//go:embed sqlite/*.sql
+var Files embed.FS

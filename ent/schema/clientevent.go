@@ -1,0 +1,40 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+)
+
+// ClientEvent is one committed change of a client, or one release of its
+// secret. It is written in the transaction of the change and never changed.
+type ClientEvent struct {
+	ent.Schema
+}
+
+// Fields of the ClientEvent.
+func (ClientEvent) Fields() []ent.Field {
+	return []ent.Field{
+		field.Int64("id").Immutable(),
+		field.UUID("client_id", uuid.UUID{}).Immutable(),
+		field.String("organisation").Immutable(),
+		field.Enum("kind").Immutable().Values(
+			"created", "updated", "deleted", "logo_uploaded", "secret_rotated", "secret_read"),
+		field.Time("at").Immutable(),
+		field.Int64("secret_version").Immutable().Comment("the version in force after the change"),
+		field.Bool("secret_released").Immutable().Comment("whether the answer carried the secret"),
+		field.String("actor_issuer").Immutable(),
+		field.String("actor_subject").Immutable(),
+		field.String("actor_client_id").Immutable().Comment("empty: the token named no client"),
+		field.String("actor_organisation").Immutable(),
+		field.String("request_id").Immutable(),
+		field.String("address").Immutable().Comment("where the call came from"),
+		field.String("face").Immutable().Comment("the service the call came through"),
+	}
+}
+
+// Indexes of the ClientEvent serve the history of one client.
+func (ClientEvent) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("client_id", "id")}
+}

@@ -1,0 +1,97 @@
+// Package schema describes the tables. It is written by hand; everything else
+// in ent/ is generated from it.
+package schema
+
+import (
+	"encoding/json"
+
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+)
+
+// Binding is one enabled API of a client, as the column application_bindings
+// keeps it.
+type Binding struct {
+	// ApplicationID names the application that offers the API. Never empty.
+	ApplicationID string `json:"application_id"`
+	// HasConfig tells an absent configuration from one without settings.
+	HasConfig bool `json:"has_config,omitempty"`
+	// JSONConfig is a JSON object. Nil: no settings were given.
+	JSONConfig json.RawMessage `json:"json_config,omitempty"`
+}
+
+// OAuthClient is one registered client and the secret it has now. (ent keeps
+// the name Client for itself.)
+//
+// The secret lives on this row so that a rotation is one conditional UPDATE.
+type OAuthClient struct {
+	ent.Schema
+}
+
+// Fields of the OAuthClient.
+func (OAuthClient) Fields() []ent.Field {
+	return append(contractFields(), secretFields()...)
+}
+
+// contractFields are what the wire contract shows, and the bookkeeping beside it.
+func contractFields() []ent.Field {
+	return []ent.Field{
+		field.UUID("id", uuid.UUID{}).Immutable(),
+		field.String("organisation").Immutable().NotEmpty(),
+		field.Int64("revision").Default(1).Comment("counts the changes of the client, creation included"),
+		field.Time("created_at").Immutable(),
+		field.Time("updated_at"),
+		field.String("name"),
+		field.String("redirect_uri"),
+		field.String("website_url"),
+		field.String("description"),
+		field.Bool("supports_refresh_token"),
+		field.Bool("supports_implicit_grant"),
+		field.Bool("supports_device_code_grant"),
+		field.Bool("supports_code_grant"),
+		field.Bool("uses_managed_buckets").Immutable(),
+		field.String("application_id").Optional().Nillable().Immutable(),
+		field.JSON("application_bindings", []Binding{}),
+		field.JSON("allowed_delegators", []string{}),
+		field.String("backchannel_logout_uri").Optional().Nillable(),
+		field.Bool("backchannel_logout_session_required"),
+		field.String("frontchannel_logout_uri").Optional().Nillable(),
+		field.Bool("frontchannel_logout_session_required"),
+		field.JSON("post_logout_redirect_uris", []string{}),
+		field.Bool("is_verified"),
+		field.String("logo_hash").Optional().Nillable().Comment("names the logo in its URL; unset: no logo"),
+	}
+}
+
+// secretFields are all unset for a public client, which has no secret.
+func secretFields() []ent.Field {
+	return []ent.Field{
+		field.Bool("has_secret").Immutable(),
+		field.Bytes("secret_digest").Optional().Sensitive(),
+		field.Bytes("secret_sealed").Optional().Sensitive(),
+		field.Int64("secret_version").Default(0).Comment("1 at creation, one more for each rotation; 0: no secret"),
+		field.Time("secret_created_at").Optional().Nillable(),
+		field.Bytes("previous_secret_digest").Optional().Sensitive(),
+		field.Time("previous_secret_expires_at").Optional().Nillable(),
+	}
+}
+
+// Edges of the OAuthClient. Its events have no edge: they outlive it.
+func (OAuthClient) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("logo", ClientLogo.Type).Unique().Annotations(entsql.OnDelete(entsql.Cascade)),
+	}
+}
+
+// Indexes of the OAuthClient serve ListClients: by organisation, with and
+// without the application, in the order of creation.
+func (OAuthClient) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("organisation", "created_at", "id"),
+		index.Fields("organisation", "application_id", "created_at", "id"),
+	}
+}
