@@ -1,0 +1,80 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"clientsd/ent"
+	"clientsd/server/database"
+	"clientsd/server/secret"
+)
+
+const (
+	// folderMode keeps the data folder to its owner.
+	folderMode = 0o700
+	// checkID is the id of the one row in keyset_checks.
+	checkID = 1
+)
+
+// create makes a database with its tables and its keyset check, and only then
+// gives it its name: whatever interrupts it, a database that has its name is
+// whole. It reports false if another process was first, which is no error.
+func create(ctx context.Context, path string, keyset *secret.Keyset) (bool, error) {
+	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
+		return false, err
+	}
+	scratch, err := os.MkdirTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(scratch) //nolint:errcheck // what stays behind is an empty database without a name
+	unnamed := filepath.Join(scratch, databaseFile)
+	if err := fill(ctx, unnamed, keyset); err != nil {
+		return false, err
+	}
+	// Link, not rename: it never replaces a database that is there.
+	switch err := os.Link(unnamed, path); {
+	case errors.Is(err, fs.ErrExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, secret.SyncFolder(filepath.Dir(path))
+}
+
+// fill makes the tables and the row that knows the keyset. Closing the last
+// connection moves everything from the WAL into the file.
+func fill(ctx context.Context, path string, keyset *secret.Keyset) error {
+	db, err := database.OpenSQLite(ctx, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fillOpen(ctx, db, keyset), db.Close())
+}
+
+func fillOpen(ctx context.Context, db *database.DB, keyset *secret.Keyset) error {
+	if _, err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	sealed, err := keyset.SealCheck()
+	if err != nil {
+		return err
+	}
+	return inTx(ctx, db.Write, func(tx *ent.Tx) error {
+		return tx.KeysetCheck.Create().SetID(checkID).SetSealed(sealed).Exec(ctx)
+	})
+}
+
+func inTx(ctx context.Context, client *ent.Client, body func(*ent.Tx) error) error {
+	tx, err := client.Tx(ctx)
+	if err != nil {
+		return err
+	}
+	if err := body(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
