@@ -1,0 +1,100 @@
+package oauthclient
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"entgo.io/ent/dialect/sql/sqlgraph"
+
+	"clientsd/ent"
+)
+
+// A Kind says what sort of failure an Error is. Each face maps it once.
+type Kind int
+
+const (
+	// NotFound: there is no such client in the caller's organisation.
+	NotFound Kind = iota + 1
+	// Invalid: the input breaks a rule; Error.Violations say which.
+	Invalid
+	// AlreadyExists: a client with this id exists.
+	AlreadyExists
+	// Precondition: the client is not in a state that allows the call.
+	Precondition
+	// Damaged: what is stored does not open or does not fit together.
+	Damaged
+)
+
+// An Error is a failure the caller is meant to understand: its text may go out.
+// Every other error of this package is internal.
+type Error struct {
+	// Kind is the sort of failure.
+	Kind Kind
+	// Reason is a constant in capitals for programs to act on.
+	Reason string
+	// Message is for people.
+	Message string
+	// Violations name the fields that break a rule. Empty unless Kind is Invalid.
+	Violations []Violation
+}
+
+// A Violation is one rule that one input field breaks.
+type Violation struct {
+	// Field is the name of the field, as in the proto message.
+	Field string
+	// Rule is an id of the rule for programs.
+	Rule string
+	// Message says what is wrong and what is allowed.
+	Message string
+}
+
+// The failures without details.
+var (
+	// ErrNotFound also stands for a client of another organisation.
+	ErrNotFound = &Error{Kind: NotFound, Reason: "CLIENT_NOT_FOUND", Message: "client not found"}
+	// ErrExists is a collision of random ids: it takes no part in normal life.
+	ErrExists = &Error{Kind: AlreadyExists, Reason: "CLIENT_EXISTS", Message: "a client with this id already exists"}
+	// ErrPublicClient answers a rotation where there is no secret to rotate.
+	ErrPublicClient = &Error{Kind: Precondition, Reason: "PUBLIC_CLIENT", Message: "client is public: it has no secret"}
+	// ErrDamagedSecret says that this client's secret cannot be shown. It still
+	// verifies, and a rotation makes a sound one.
+	ErrDamagedSecret = &Error{Kind: Damaged, Reason: "SECRET_DAMAGED", Message: "the stored secret is damaged: rotate it"}
+)
+
+// Error is the message and, behind it, every violation.
+func (e *Error) Error() string {
+	if len(e.Violations) == 0 {
+		return e.Message
+	}
+	lines := []string{e.Message + ":"}
+	for _, v := range e.Violations {
+		lines = append(lines, fmt.Sprintf(" - %s: %s", v.Field, v.Message))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// NewInvalid is the error for input that breaks the given rules, or nil if
+// there are none.
+func NewInvalid(violations ...Violation) error {
+	if len(violations) == 0 {
+		return nil
+	}
+	return &Error{Kind: Invalid, Reason: "INVALID_FIELDS", Message: "validation errors", Violations: violations}
+}
+
+// fromEnt turns what ent knows of a failure into an Error; everything else it
+// passes on, with the verb phrase in front.
+func fromEnt(verb string, err error) error {
+	var known *Error
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case ent.IsNotFound(err):
+		return ErrNotFound
+	case sqlgraph.IsUniqueConstraintError(err):
+		return ErrExists
+	default:
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+}

@@ -1,0 +1,72 @@
+// Package oauthclient keeps OAuth clients and rotates their secrets: the
+// domain. Every face of the service calls it, and nothing else writes a client.
+//
+// It knows no wire: it must import no connect, no generated message and no
+// net/http. It stores through ent and leaves plaintext to server/secret.
+package oauthclient
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"clientsd/ent"
+	"clientsd/ent/schema"
+	"clientsd/server/secret"
+)
+
+// A Client is one registered client as it is stored. Its secret is on it only
+// as a digest and sealed; see [Record].
+type Client = ent.OAuthClient
+
+// A Binding is one API that is enabled for a client.
+type Binding = schema.Binding
+
+// A Caller is who calls and from where. It goes into the event of every change.
+type Caller struct {
+	// Organisation bounds what the caller sees and changes: a client of another
+	// one does not exist.
+	Organisation string
+	// Issuer and Subject are the iss and sub of the access token.
+	Issuer, Subject string
+	// ClientID is the client the token was issued to. Empty: the token names none.
+	ClientID string
+	// Admin may verify clients.
+	Admin bool
+	// RequestID, Address and Face say which call this is: its id, the remote
+	// address and the service it came through.
+	RequestID, Address, Face string
+}
+
+// A Record is a client and, if that was asked for and allowed, its secret.
+type Record struct {
+	*Client
+	// Secret is zero unless the answer is to carry it.
+	Secret secret.Secret
+}
+
+// A Match says which of a client's secrets was presented.
+type Match int
+
+const (
+	// NoMatch is a wrong secret, or a client that does not exist or has none.
+	NoMatch Match = iota
+	// MatchCurrent is the newest secret.
+	MatchCurrent
+	// MatchPrevious is the one before, while it is still valid.
+	MatchPrevious
+)
+
+// A Logo names the image of a client.
+type Logo struct {
+	// ClientID is the client it belongs to.
+	ClientID uuid.UUID
+	// Hash is the name of the image in its URL; it changes with the image.
+	Hash string
+}
+
+// now is the time that goes into the database: UTC, in microseconds, which is
+// what every database we run on can hold.
+func (s *Store) now() time.Time {
+	return s.clock().UTC().Truncate(time.Microsecond)
+}

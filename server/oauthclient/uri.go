@@ -1,0 +1,145 @@
+package oauthclient
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// violations collects what is wrong with an input, so that a caller learns of
+// every field at once.
+type violations []Violation
+
+func (v *violations) add(field, rule, message string) {
+	*v = append(*v, Violation{Field: field, Rule: rule, Message: message})
+}
+
+// redirectURI allows https, http to a loopback host (RFC 8252, 7.3) and
+// private-use schemes, which have a dot (RFC 8252, 7.1). That shuts out
+// javascript:, data: and their like without a list of them.
+func (v *violations) redirectURI(field, text string) {
+	parsed, problem := parseURI(text)
+	switch {
+	case problem != "":
+	case strings.Contains(text, "#"):
+		problem = "must not have a fragment" // RFC 6749, 3.1.2
+	case isWeb(parsed):
+		problem = webProblem(parsed)
+	case !strings.Contains(parsed.Scheme, "."):
+		problem = "must be https, http to a loopback host, or a private-use scheme with a dot"
+	}
+	if problem != "" {
+		v.add(field, "redirect_uri", problem)
+	}
+}
+
+func (v *violations) redirectURIs(field string, list []string) {
+	for i, text := range list {
+		v.redirectURI(fmt.Sprintf("%s[%d]", field, i), text)
+	}
+}
+
+// logoutURI allows https and http to a loopback host (OpenID Connect
+// Back-Channel Logout 1.0, 2.2). Empty means there is none.
+func (v *violations) logoutURI(field, text string) {
+	if text == "" {
+		return
+	}
+	parsed, problem := parseURI(text)
+	switch {
+	case problem != "":
+	case strings.Contains(text, "#"):
+		problem = "must not have a fragment"
+	case !isWeb(parsed):
+		problem = "must be https, or http to a loopback host"
+	default:
+		problem = webProblem(parsed)
+	}
+	if problem != "" {
+		v.add(field, "logout_uri", problem)
+	}
+}
+
+// websiteURL allows http and https: people follow it, credentials never do.
+func (v *violations) websiteURL(field, text string) {
+	parsed, problem := parseURI(text)
+	switch {
+	case problem != "":
+	case !isWeb(parsed):
+		problem = "must be https or http"
+	case parsed.Hostname() == "":
+		problem = "must name a host"
+	}
+	if problem != "" {
+		v.add(field, "website_url", problem)
+	}
+}
+
+// bindings refuses what JSON can spell but not every database can store.
+func (v *violations) bindings(field string, list []Binding) {
+	for i, binding := range list {
+		if hasNUL(binding.JSONConfig) {
+			v.add(fmt.Sprintf("%s[%d].config.json_config", field, i), "no_nul", "must not contain the character U+0000")
+		}
+	}
+}
+
+// hasNUL finds U+0000 in the names and strings of a JSON text.
+func hasNUL(text json.RawMessage) bool {
+	if !bytes.Contains(text, []byte(`\u0000`)) {
+		return false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return false
+		}
+		if s, ok := token.(string); ok && strings.Contains(s, "\x00") {
+			return true
+		}
+	}
+}
+
+// parseURI applies what holds for every URI we keep.
+func parseURI(text string) (parsed *url.URL, problem string) {
+	parsed, err := url.Parse(text)
+	switch {
+	case err != nil || !parsed.IsAbs():
+		return nil, "must be an absolute URI"
+	case parsed.User != nil:
+		return nil, "must not carry a user or password"
+	case strings.Contains(parsed.Host, "*"):
+		return nil, "must not have a wildcard in its host"
+	default:
+		return parsed, ""
+	}
+}
+
+// isWeb reports a scheme of the web; url.Parse has made it lower case.
+func isWeb(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "http" }
+
+// webProblem says what is wrong with an endpoint on the web, if anything.
+func webProblem(u *url.URL) string {
+	switch {
+	case u.Hostname() == "":
+		return "must name a host"
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "must be https: http is allowed for a loopback host only"
+	default:
+		return ""
+	}
+}
+
+// isLoopback accepts localhost and the loopback addresses, spelt as such: no
+// name is looked up.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
