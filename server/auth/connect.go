@@ -1,0 +1,50 @@
+package auth
+
+import (
+	"errors"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+)
+
+// connectError maps an error of this package to Connect. The challenge that
+// goes with it is not part of it: see setChallenge.
+func connectError(err error) *connect.Error {
+	var lacking *ScopeError
+	switch {
+	case errors.Is(err, ErrKeysUnavailable):
+		// Without its cause, which is none of the caller's business.
+		return connect.NewError(connect.CodeUnavailable, ErrKeysUnavailable)
+	case errors.Is(err, ErrNotAllowed):
+		return connect.NewError(connect.CodePermissionDenied, err)
+	case errors.As(err, &lacking):
+		return scopeError(lacking)
+	default:
+		return connect.NewError(connect.CodeUnauthenticated, err)
+	}
+}
+
+// scopeError tells programs, by a detail, what the message tells people.
+func scopeError(lacking *ScopeError) *connect.Error {
+	answer := connect.NewError(connect.CodePermissionDenied, lacking)
+	detail, err := connect.NewErrorDetail(&errdetails.ErrorInfo{
+		Reason:   "INSUFFICIENT_SCOPE",
+		Domain:   "clientsd",
+		Metadata: map[string]string{"scope": lacking.Scope},
+	})
+	if err == nil {
+		answer.AddDetail(detail)
+	}
+	return answer
+}
+
+// setChallenge sets the challenge for an error on the headers of the answer,
+// in every protocol. It cannot travel as metadata of the Connect error, which
+// gRPC sends as trailers: WWW-Authenticate is no trailer (RFC 9110 section
+// 6.5.1), and net/http drops it and logs so.
+func setChallenge(header http.Header, err error) {
+	if value := Challenge(err); value != "" {
+		header.Set("WWW-Authenticate", value)
+	}
+}

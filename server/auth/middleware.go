@@ -1,0 +1,41 @@
+package auth
+
+import (
+	"net/http"
+
+	"connectrpc.com/connect"
+)
+
+// Middleware returns net/http middleware that lets through only requests with
+// a good access token, with their [Principal] in the context, and requests
+// for a public procedure, whose token, if any, is ignored.
+//
+// It answers in the caller's own protocol, without reading the body: gRPC,
+// gRPC-Web, or Connect for that and for anything that is no RPC. The options
+// must be those of the handlers it guards. It guards whatever it wraps: what
+// is open to all, such as health checks, belongs outside.
+//
+// [connectrpc.com/authn] does nearly the same, but it takes the last two
+// segments of any path for the procedure, so that a public one would be public
+// under every prefix, and it cannot set a header on a gRPC error.
+//
+// [connectrpc.com/authn]: https://pkg.go.dev/connectrpc.com/authn
+func Middleware(v *Verifier, rules Rules, opts ...connect.HandlerOption) func(http.Handler) http.Handler {
+	errorWriter := connect.NewErrorWriter(opts...)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			// The whole path decides, as it does in the generated handlers.
+			if rules[r.URL.Path].Public {
+				next.ServeHTTP(w, r)
+				return
+			}
+			principal, err := v.Authenticate(r.Context(), r.Header)
+			if err != nil {
+				setChallenge(w.Header(), err)
+				_ = errorWriter.Write(w, r, connectError(err)) // the caller has gone
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(WithPrincipal(r.Context(), principal)))
+		})
+	}
+}

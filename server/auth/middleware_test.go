@@ -1,0 +1,297 @@
+package auth_test
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	clientsdv1 "clientsd/gen/go/clientsd/v1"
+	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server/auth"
+
+	"connectrpc.com/connect"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/testing/protocmp"
+)
+
+const (
+	getPublicClients = clientsService + "GetPublicClients"
+	noTokenMessage   = "the request carries no access token"
+	bareChallenge    = `Bearer realm="clientsd"`
+)
+
+// protocols are the client options for each protocol.
+var protocols = map[string][]connect.ClientOption{
+	"Connect":      nil,
+	"Connect JSON": {connect.WithProtoJSON()},
+	"gRPC":         {connect.WithGRPC()},
+	"gRPC-Web":     {connect.WithGRPCWeb()},
+}
+
+// services answers with what it knows of the caller.
+type services struct {
+	apiv1connect.UnimplementedClientsServiceHandler
+}
+
+func (services) VerifySecret(ctx context.Context, _ *clientsdv1.VerifySecretRequest) (*clientsdv1.VerifySecretResponse, error) {
+	principal, ok := auth.PrincipalFrom(ctx)
+	return &clientsdv1.VerifySecretResponse{Valid: ok && principal.Subject == "urn:xeonr:user:1"}, nil
+}
+
+func (services) GetPublicClients(ctx context.Context, _ *apiv1.GetPublicClientsRequest) (*apiv1.GetPublicClientsResponse, error) {
+	if principal, ok := auth.PrincipalFrom(ctx); ok {
+		return nil, connect.NewError(connect.CodeInternal, errors.New("the caller is known as "+principal.Subject))
+	}
+	return &apiv1.GetPublicClientsResponse{}, nil
+}
+
+// newHandler mounts both services behind middleware and interceptor.
+func newHandler(tb testing.TB, cfg auth.Config) http.Handler {
+	tb.Helper()
+	rules := auth.NewRules("")
+	interceptors := connect.WithInterceptors(rules.Interceptor())
+	mux := http.NewServeMux()
+	mux.Handle(apiv1connect.NewClientsServiceHandler(services{}, interceptors))
+	mux.Handle(clientsdv1connect.NewSecretsServiceHandler(services{}, interceptors))
+	return auth.Middleware(newVerifier(tb, cfg), rules)(mux)
+}
+
+// newServer serves the handler over HTTP/2.
+func newServer(t *testing.T, cfg auth.Config) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(newHandler(t, cfg))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// bearing returns a client that sends this Authorization header, unless empty.
+func bearing(server *httptest.Server, header string) connect.HTTPClient {
+	return doFunc(func(req *http.Request) (*http.Response, error) {
+		if header != "" {
+			req.Header.Set("Authorization", header)
+		}
+		return server.Client().Do(req)
+	})
+}
+
+type doFunc func(*http.Request) (*http.Response, error)
+
+func (f doFunc) Do(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestMiddlewareAnswersInTheProtocolOfTheCaller(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		header    string
+		code      connect.Code
+		message   string
+		challenge string
+	}{
+		"no token":          {"", connect.CodeUnauthenticated, noTokenMessage, bareChallenge},
+		"another scheme":    {"Basic YTpi", connect.CodeUnauthenticated, noTokenMessage, bareChallenge},
+		"a malformed token": {"Bearer abc", connect.CodeUnauthenticated, malformed, bareChallenge + `, error="invalid_token", error_description="` + malformed + `"`},
+		"an expired token": {
+			"Bearer " + goodToken(t, map[string]any{"exp": now.Unix() - 31}), connect.CodeUnauthenticated, expired,
+			bareChallenge + `, error="invalid_token", error_description="` + expired + `"`,
+		},
+		"a token without the scope": {
+			"Bearer " + goodToken(t, map[string]any{"scope": auth.ScopeManage}), connect.CodePermissionDenied,
+			`the access token lacks the scope "oauth:clients:verify"`,
+			bareChallenge + `, error="insufficient_scope", scope="oauth:clients:verify"`,
+		},
+	}
+	server := newServer(t, newConfig(t))
+	for name, tt := range tests {
+		for protocol, options := range protocols {
+			t.Run(name+" over "+protocol, func(t *testing.T) {
+				t.Parallel()
+				client := clientsdv1connect.NewSecretsServiceClient(bearing(server, tt.header), server.URL, options...)
+				_, err := client.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{})
+				wantConnectError(t, err, tt.code, tt.message, tt.challenge)
+			})
+		}
+	}
+}
+
+func TestAGoodTokenReachesTheHandler(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, newConfig(t))
+	header := "Bearer " + goodToken(t, map[string]any{"scope": auth.ScopeVerify})
+	for protocol, options := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			client := clientsdv1connect.NewSecretsServiceClient(bearing(server, header), server.URL, options...)
+			answer, err := client.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{})
+			if err != nil || !answer.GetValid() {
+				t.Errorf("got %v and error %v, want the handler to know the caller", answer, err)
+			}
+		})
+	}
+}
+
+func TestAPublicProcedureIgnoresTheToken(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, newConfig(t))
+	for name, header := range map[string]string{
+		"no token":     "",
+		"a good token": "Bearer " + goodToken(t, nil),
+		"a bad token":  "Bearer abc",
+	} {
+		for protocol, options := range protocols {
+			t.Run(name+" over "+protocol, func(t *testing.T) {
+				t.Parallel()
+				client := apiv1connect.NewClientsServiceClient(bearing(server, header), server.URL, options...)
+				if _, err := client.GetPublicClients(t.Context(), &apiv1.GetPublicClientsRequest{}); err != nil {
+					t.Errorf("GetPublicClients: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestAMissingScopeIsADetailToo(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, newConfig(t))
+	header := "Bearer " + goodToken(t, map[string]any{"scope": auth.ScopeRead})
+	want := &errdetails.ErrorInfo{
+		Reason:   "INSUFFICIENT_SCOPE",
+		Domain:   "clientsd",
+		Metadata: map[string]string{"scope": "oauth:clients:manage"},
+	}
+	for protocol, options := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			client := apiv1connect.NewClientsServiceClient(bearing(server, header), server.URL, options...)
+			_, err := client.GetClient(t.Context(), &apiv1.GetClientRequest{IncludeSecret: true})
+			var answer *connect.Error
+			if !errors.As(err, &answer) || len(answer.Details()) != 1 {
+				t.Fatalf("got error %v, want one detail", err)
+			}
+			got, err := answer.Details()[0].Value()
+			if err != nil {
+				t.Fatalf("detail: %v", err)
+			}
+			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+				t.Errorf("detail (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestUnavailableKeysAreUnavailable(t *testing.T) {
+	t.Parallel()
+	cfg := newConfig(t)
+	cfg.Issuers[0].Key = func(context.Context, string) (*rsa.PublicKey, error) {
+		return nil, errors.New("dial tcp 10.0.0.7: connection refused")
+	}
+	server := newServer(t, cfg)
+	client := clientsdv1connect.NewSecretsServiceClient(bearing(server, "Bearer "+goodToken(t, nil)), server.URL)
+	_, err := client.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{})
+	wantConnectError(t, err, connect.CodeUnavailable, "the keys of the token issuer are not available", "")
+}
+
+func TestWithoutATokenAnyRequestIsA401(t *testing.T) {
+	t.Parallel()
+	good := goodToken(t, map[string]any{"scope": auth.ScopeVerify})
+	tests := map[string]struct{ method, target, contentType, body string }{
+		"a browser's GET":        {http.MethodGet, verifySecret, "", ""},
+		"a HEAD of a procedure":  {http.MethodHead, verifySecret, "", ""},
+		"plain text":             {http.MethodPost, verifySecret, "text/plain", "{}"},
+		"no content type":        {http.MethodPost, verifySecret, "", "{}"},
+		"a form":                 {http.MethodPost, verifySecret, "application/x-www-form-urlencoded", "access_token=" + good},
+		"JSON":                   {http.MethodPost, verifySecret, "application/json", "{}"},
+		"JSON that is malformed": {http.MethodPost, verifySecret, "application/json", "{"},
+		"a token in the query":   {http.MethodPost, verifySecret + "?access_token=" + url.QueryEscape(good), "application/json", "{}"},
+		"the public procedure under another path":   {http.MethodPost, "/x" + getPublicClients, "application/json", "{}"},
+		"the public procedure and a slash":          {http.MethodPost, getPublicClients + "/", "application/json", "{}"},
+		"the public procedure with doubled slashes": {http.MethodPost, "/" + getPublicClients, "application/json", "{}"},
+		"the public procedure behind a guarded one": {http.MethodPost, verifySecret + getPublicClients, "application/json", "{}"},
+		"the public procedure through dots":         {http.MethodPost, verifySecret + "/../.." + getPublicClients, "application/json", "{}"},
+		"the public procedure in small letters":     {http.MethodPost, strings.ToLower(getPublicClients), "application/json", "{}"},
+		"a path that nothing serves":                {http.MethodGet, "/favicon.ico", "", ""},
+	}
+	handler := newHandler(t, newConfig(t))
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req := httptest.NewRequest(tt.method, tt.target, strings.NewReader(tt.body))
+			req.Header.Set("Content-Type", tt.contentType)
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, req)
+			wantUnauthorised(t, answer)
+		})
+	}
+}
+
+func wantUnauthorised(t *testing.T, answer *httptest.ResponseRecorder) {
+	t.Helper()
+	if answer.Code != http.StatusUnauthorized {
+		t.Errorf("got status %d, want 401", answer.Code)
+	}
+	if got := answer.Header().Get("WWW-Authenticate"); got != bareChallenge {
+		t.Errorf("got challenge %q, want %q", got, bareChallenge)
+	}
+	var got map[string]string
+	if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
+		t.Fatalf("body %q: %v", answer.Body, err)
+	}
+	want := map[string]string{"code": "unauthenticated", "message": noTokenMessage}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("body (-want +got):\n%s", diff)
+	}
+}
+
+func TestWithoutATokenAStreamEndsWithTheError(t *testing.T) {
+	t.Parallel()
+	req := httptest.NewRequest(http.MethodPost, verifySecret, strings.NewReader(""))
+	req.Header.Set("Content-Type", "application/connect+json")
+	answer := httptest.NewRecorder()
+	newHandler(t, newConfig(t)).ServeHTTP(answer, req)
+	if !strings.Contains(answer.Body.String(), `"code":"unauthenticated"`) {
+		t.Errorf("got status %d and body %q, want an end of stream with the error", answer.Code, answer.Body)
+	}
+}
+
+func TestWithoutATokenTheBodyIsNotRead(t *testing.T) {
+	t.Parallel()
+	for _, contentType := range []string{"application/json", "application/proto", "application/grpc", "application/grpc-web+proto", "text/plain"} {
+		body := io.NopCloser(readFunc(func([]byte) (int, error) {
+			t.Errorf("%s: the body was read", contentType)
+			return 0, io.EOF
+		}))
+		req := httptest.NewRequest(http.MethodPost, verifySecret, body)
+		req.Header.Set("Content-Type", contentType)
+		req.Header.Set("Content-Encoding", "gzip")
+		newHandler(t, newConfig(t)).ServeHTTP(httptest.NewRecorder(), req)
+	}
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// wantConnectError fails the test unless the error is just this.
+func wantConnectError(t *testing.T, err error, code connect.Code, message, challenge string) {
+	t.Helper()
+	var answer *connect.Error
+	if !errors.As(err, &answer) {
+		t.Fatalf("got error %v, want a Connect error", err)
+	}
+	if answer.Code() != code || answer.Message() != message {
+		t.Errorf("got %v %q, want %v %q", answer.Code(), answer.Message(), code, message)
+	}
+	if got := strings.Join(answer.Meta().Values("WWW-Authenticate"), " | "); got != challenge {
+		t.Errorf("got challenge %q, want %q", got, challenge)
+	}
+}

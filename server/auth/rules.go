@@ -1,0 +1,101 @@
+package auth
+
+import (
+	"context"
+
+	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+)
+
+// The scopes. None implies another: managing clients does not include reading
+// them.
+const (
+	// ScopeRead allows to see clients, without their secrets.
+	ScopeRead = "oauth:clients:read"
+	// ScopeManage allows to create, change and delete clients, to rotate
+	// their secrets and to receive them.
+	ScopeManage = "oauth:clients:manage"
+	// ScopeVerify allows to ask whether a secret is valid.
+	ScopeVerify = "oauth:clients:verify"
+	// ScopeAdmin allows to set whether a client is verified. It opens no
+	// procedure by itself.
+	ScopeAdmin = "admin"
+)
+
+// Rule says who may call one procedure.
+type Rule struct {
+	// Public opens the procedure to everyone; the other fields are ignored.
+	Public bool
+	// Scope is the scope every call needs.
+	Scope string
+	// Also returns a second scope that a call with this message needs, or
+	// the empty string. Nil: none does.
+	Also func(msg any) string
+}
+
+// Rules says who may call which procedure, by its path: "/service/Method". A
+// procedure without a rule is denied to everyone.
+type Rules map[string]Rule
+
+// NewRules returns the rules of every procedure of this server.
+// secretReadScope is the scope that GetClient needs beside [ScopeRead] when
+// the message asks for the secret; empty: [ScopeManage].
+func NewRules(secretReadScope string) Rules {
+	if secretReadScope == "" {
+		secretReadScope = ScopeManage
+	}
+	return Rules{
+		apiv1connect.ClientsServiceRegenerateSecretProcedure:  {Scope: ScopeManage},
+		apiv1connect.ClientsServiceCreateClientProcedure:      {Scope: ScopeManage},
+		apiv1connect.ClientsServiceGetClientProcedure:         {Scope: ScopeRead, Also: forSecret(secretReadScope)},
+		apiv1connect.ClientsServiceListClientsProcedure:       {Scope: ScopeRead},
+		apiv1connect.ClientsServiceUpdateClientProcedure:      {Scope: ScopeManage},
+		apiv1connect.ClientsServiceDeleteClientProcedure:      {Scope: ScopeManage},
+		apiv1connect.ClientsServiceUploadClientLogoProcedure:  {Scope: ScopeManage},
+		apiv1connect.ClientsServiceGetPublicClientsProcedure:  {Public: true},
+		clientsdv1connect.SecretsServiceVerifySecretProcedure: {Scope: ScopeVerify},
+	}
+}
+
+// forSecret asks for the scope unless the message is sure to want no secret.
+func forSecret(scope string) func(msg any) string {
+	return func(msg any) string {
+		if req, ok := msg.(*apiv1.GetClientRequest); ok && !req.GetIncludeSecret() {
+			return ""
+		}
+		return scope
+	}
+}
+
+// Authorise says whether the caller in the context may call the procedure
+// with this message. It returns [ErrNotAllowed] if nobody may, [ErrNoToken] if
+// the context holds no caller, and a [ScopeError] naming the first scope the
+// caller lacks.
+func (r Rules) Authorise(ctx context.Context, procedure string, msg any) error {
+	rule, ok := r[procedure]
+	if !ok {
+		return ErrNotAllowed
+	}
+	if rule.Public {
+		return nil
+	}
+	principal, ok := PrincipalFrom(ctx)
+	if !ok {
+		return ErrNoToken
+	}
+	return rule.authorise(principal, msg)
+}
+
+func (r Rule) authorise(principal *Principal, msg any) error {
+	if !principal.HasScope(r.Scope) {
+		return &ScopeError{Scope: r.Scope}
+	}
+	if r.Also == nil {
+		return nil
+	}
+	if scope := r.Also(msg); scope != "" && !principal.HasScope(scope) {
+		return &ScopeError{Scope: scope}
+	}
+	return nil
+}

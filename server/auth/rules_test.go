@@ -1,0 +1,149 @@
+package auth_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	clientsdv1 "clientsd/gen/go/clientsd/v1"
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/server/auth"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+const (
+	clientsService = "/xeonr.auth.api.v1.ClientsService/"
+	verifySecret   = "/clientsd.v1.SecretsService/VerifySecret"
+)
+
+func TestEveryProcedureHasARuleAndEveryRuleAProcedure(t *testing.T) {
+	t.Parallel()
+	var procedures []string
+	for _, file := range []protoreflect.FileDescriptor{
+		apiv1.File_xeonr_auth_api_v1_clients_service_proto,
+		clientsdv1.File_clientsd_v1_secrets_service_proto,
+	} {
+		for i := range file.Services().Len() {
+			procedures = append(procedures, proceduresOf(t, file.Services().Get(i))...)
+		}
+	}
+	slices.Sort(procedures)
+	rules := slices.Sorted(maps.Keys(auth.NewRules("")))
+	if diff := cmp.Diff(procedures, rules); diff != "" {
+		t.Errorf("procedures (-) and rules (+):\n%s", diff)
+	}
+}
+
+func proceduresOf(t *testing.T, service protoreflect.ServiceDescriptor) []string {
+	t.Helper()
+	var procedures []string
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		if method.IsStreamingClient() || method.IsStreamingServer() {
+			t.Errorf("%s is streaming: the interceptor denies it", method.FullName())
+		}
+		procedures = append(procedures, "/"+string(service.FullName())+"/"+string(method.Name()))
+	}
+	return procedures
+}
+
+func TestAuthorise(t *testing.T) {
+	t.Parallel()
+	var (
+		plain      = &apiv1.GetClientRequest{}
+		withSecret = &apiv1.GetClientRequest{IncludeSecret: true}
+	)
+	// A row says which of these scopes, each alone, open the procedure.
+	all := []string{auth.ScopeRead, auth.ScopeManage, auth.ScopeVerify, auth.ScopeAdmin, auth.ScopeRead + " " + auth.ScopeManage}
+	tests := []struct {
+		name, procedure string
+		msg             any
+		opens           []string
+		denied          string
+	}{
+		{"RegenerateSecret", clientsService + "RegenerateSecret", nil, []string{all[1], all[4]}, auth.ScopeManage},
+		{"CreateClient", clientsService + "CreateClient", nil, []string{all[1], all[4]}, auth.ScopeManage},
+		{"UpdateClient", clientsService + "UpdateClient", nil, []string{all[1], all[4]}, auth.ScopeManage},
+		{"DeleteClient", clientsService + "DeleteClient", nil, []string{all[1], all[4]}, auth.ScopeManage},
+		{"UploadClientLogo", clientsService + "UploadClientLogo", nil, []string{all[1], all[4]}, auth.ScopeManage},
+		{"ListClients", clientsService + "ListClients", nil, []string{all[0], all[4]}, auth.ScopeRead},
+		{"GetClient", clientsService + "GetClient", plain, []string{all[0], all[4]}, auth.ScopeRead},
+		{"GetClient with the secret", clientsService + "GetClient", withSecret, []string{all[4]}, auth.ScopeRead},
+		{"GetClient with an unexpected message", clientsService + "GetClient", "?", []string{all[4]}, auth.ScopeRead},
+		{"VerifySecret", verifySecret, nil, []string{all[2]}, auth.ScopeVerify},
+		{"GetPublicClients", clientsService + "GetPublicClients", nil, all, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, scopes := range all {
+				err := auth.NewRules("").Authorise(authenticated(t, scopes), tt.procedure, tt.msg)
+				if slices.Contains(tt.opens, scopes) != (err == nil) {
+					t.Errorf("with scope %q: got error %v", scopes, err)
+				}
+			}
+			err := auth.NewRules("").Authorise(authenticated(t, ""), tt.procedure, tt.msg)
+			wantScopeError(t, err, tt.denied)
+		})
+	}
+}
+
+func TestGetClientNamesTheScopeThatIsMissingForTheSecret(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ readScope, has, lacks string }{
+		"manage by default":           {"", auth.ScopeRead, auth.ScopeManage},
+		"manage does not imply read":  {"", auth.ScopeManage, auth.ScopeRead},
+		"another scope if configured": {"secrets:read", auth.ScopeRead + " " + auth.ScopeManage, "secrets:read"},
+		"read if configured":          {auth.ScopeRead, auth.ScopeRead, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			msg := &apiv1.GetClientRequest{IncludeSecret: true}
+			err := auth.NewRules(tt.readScope).Authorise(authenticated(t, tt.has), clientsService+"GetClient", msg)
+			wantScopeError(t, err, tt.lacks)
+		})
+	}
+}
+
+func TestAuthoriseFailsClosed(t *testing.T) {
+	t.Parallel()
+	ctx := authenticated(t, auth.ScopeManage+" "+auth.ScopeAdmin)
+	for _, procedure := range []string{
+		"", "/", clientsService + "Rotate", clientsService + "getclient", "/x" + clientsService + "GetPublicClients",
+		strings.TrimPrefix(clientsService, "/") + "GetPublicClients",
+	} {
+		if err := auth.NewRules("").Authorise(ctx, procedure, nil); !errors.Is(err, auth.ErrNotAllowed) {
+			t.Errorf("procedure %q: got error %v, want ErrNotAllowed", procedure, err)
+		}
+	}
+	if err := auth.NewRules("").Authorise(t.Context(), verifySecret, nil); !errors.Is(err, auth.ErrNoToken) {
+		t.Errorf("no caller: got error %v, want ErrNoToken", err)
+	}
+	if err := (auth.Rules{"/a/B": {}}).Authorise(ctx, "/a/B", nil); err == nil {
+		t.Error("a rule without a scope opens the procedure")
+	}
+}
+
+// wantScopeError fails the test unless the error names the scope, or is nil
+// for an empty one.
+func wantScopeError(t *testing.T, err error, scope string) {
+	t.Helper()
+	if scope == "" {
+		if err != nil {
+			t.Errorf("got error %v, want none", err)
+		}
+		return
+	}
+	var lacking *auth.ScopeError
+	if !errors.As(err, &lacking) || lacking.Scope != scope {
+		t.Fatalf("got error %v, want a ScopeError for %s", err, scope)
+	}
+	if want := `the access token lacks the scope "` + scope + `"`; err.Error() != want {
+		t.Errorf("got message %s, want %s", err, want)
+	}
+}

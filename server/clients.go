@@ -1,0 +1,185 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"github.com/google/uuid"
+
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server/call"
+	"clientsd/server/logo"
+	"clientsd/server/oauthclient"
+)
+
+// face names the mirrored contract in events.
+const face = "xeonr"
+
+// publicCaching lets caches keep what everyone may know for a minute.
+const publicCaching = "public, max-age=60"
+
+// clientsService is the mirrored contract: convert, call the domain, convert.
+// Interceptors have checked scopes and message rules before a handler runs.
+type clientsService struct {
+	apiv1connect.UnimplementedClientsServiceHandler
+
+	store *oauthclient.Store
+	logos logos
+}
+
+// RegenerateSecret rotates a client's secret.
+func (s *clientsService) RegenerateSecret(ctx context.Context, req *apiv1.RegenerateSecretRequest) (*apiv1.Client, error) {
+	id, err := parseID(req.GetClientId())
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.store.Rotate(ctx, call.Caller(ctx, face), oauthclient.RotateInput{
+		ClientID: id,
+		Release:  req.GetIncludeSecret(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.record(record)
+}
+
+// CreateClient registers a client.
+func (s *clientsService) CreateClient(ctx context.Context, req *apiv1.CreateClientRequest) (*apiv1.CreateClientResponse, error) {
+	input, err := createInput(req)
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.store.Create(ctx, call.Caller(ctx, face), input)
+	if err != nil {
+		return nil, err
+	}
+	message, err := s.record(record)
+	return &apiv1.CreateClientResponse{Client: message}, err
+}
+
+// GetClient returns a client, with its secret if the request asks for it.
+func (s *clientsService) GetClient(ctx context.Context, req *apiv1.GetClientRequest) (*apiv1.GetClientResponse, error) {
+	id, err := parseID(req.GetClientId())
+	if err != nil {
+		return nil, err
+	}
+	get := s.store.Get
+	if req.GetIncludeSecret() {
+		get = s.store.GetWithSecret
+	}
+	record, err := get(ctx, call.Caller(ctx, face), id)
+	if err != nil {
+		return nil, err
+	}
+	message, err := s.record(record)
+	return &apiv1.GetClientResponse{Client: message}, err
+}
+
+// ListClients returns clients of the caller's organisation.
+func (s *clientsService) ListClients(ctx context.Context, req *apiv1.ListClientsRequest) (*apiv1.ListClientsResponse, error) {
+	page, err := s.store.List(ctx, call.Caller(ctx, face), oauthclient.ListInput{
+		ApplicationID: req.GetApplicationId(),
+		PageSize:      int(req.GetPageSize()),
+		PageToken:     req.GetPageToken(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := &apiv1.ListClientsResponse{Clients: make([]*apiv1.Client, len(page.Clients))}
+	for i, row := range page.Clients {
+		if answer.Clients[i], err = s.record(oauthclient.Record{Client: row}); err != nil {
+			return nil, err
+		}
+	}
+	if page.Next != "" {
+		answer.NextPageToken = &page.Next
+	}
+	return answer, nil
+}
+
+// UpdateClient changes a client.
+func (s *clientsService) UpdateClient(ctx context.Context, req *apiv1.UpdateClientRequest) (*apiv1.UpdateClientResponse, error) {
+	id, err := parseID(req.GetClientId())
+	if err != nil {
+		return nil, err
+	}
+	input, err := s.updateInput(req)
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.store.Update(ctx, call.Caller(ctx, face), id, input)
+	if err != nil {
+		return nil, err
+	}
+	message, err := s.record(record)
+	return &apiv1.UpdateClientResponse{Client: message}, err
+}
+
+// DeleteClient deletes a client for good.
+func (s *clientsService) DeleteClient(ctx context.Context, req *apiv1.DeleteClientRequest) (*apiv1.DeleteClientResponse, error) {
+	id, err := parseID(req.GetClientId())
+	if err != nil {
+		return nil, err
+	}
+	return &apiv1.DeleteClientResponse{}, s.store.Delete(ctx, call.Caller(ctx, face), id)
+}
+
+// UploadClientLogo keeps our own encoding of an image.
+func (s *clientsService) UploadClientLogo(ctx context.Context, req *apiv1.UploadClientLogoRequest) (*apiv1.UploadClientLogoResponse, error) {
+	id, err := parseID(req.GetClientId())
+	if err != nil {
+		return nil, err
+	}
+	png, err := logo.Encode(req.GetLogoData(), req.GetContentType())
+	var refused *logo.Error
+	if errors.As(err, &refused) {
+		return nil, logoViolation(refused)
+	} else if err != nil {
+		return nil, err
+	}
+	set, err := s.store.SetLogo(ctx, call.Caller(ctx, face), id, png, logo.Hash(png))
+	if err != nil {
+		return nil, err
+	}
+	return &apiv1.UploadClientLogoResponse{LogoUrl: s.logos.location(set)}, nil
+}
+
+// GetPublicClients returns what anyone may know of the named clients.
+func (s *clientsService) GetPublicClients(ctx context.Context, req *apiv1.GetPublicClientsRequest) (*apiv1.GetPublicClientsResponse, error) {
+	ids := make([]uuid.UUID, len(req.GetClientId()))
+	for i, text := range req.GetClientId() {
+		var err error
+		if ids[i], err = parseID(text); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := s.store.Public(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	answer := &apiv1.GetPublicClientsResponse{Clients: make(map[string]*apiv1.PublicClient, len(rows))}
+	for _, row := range rows {
+		if answer.Clients[row.ID.String()], err = s.publicRecord(row); err != nil {
+			return nil, err
+		}
+	}
+	if info, ok := connect.CallInfoForHandlerContext(ctx); ok && info.HTTPMethod() == http.MethodGet {
+		info.ResponseHeader().Set("Cache-Control", publicCaching)
+	}
+	return answer, nil
+}
+
+// parseID reads an id that the message rules have accepted already; what they
+// might let through beyond that is invalid too, never internal.
+func parseID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.Nil, oauthclient.NewInvalid(oauthclient.Violation{
+			Field: "client_id", Rule: "string.uuid", Message: "must be a UUID",
+		})
+	}
+	return id, nil
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// errNotProto says that a codec was given something that is no message.
+var errNotProto = errors.New("not a protobuf message")
+
+// jsonCodec writes records in full: false booleans, empty strings and empty
+// lists too, as the contract has them. Fields that are optional stay absent.
+type jsonCodec struct {
+	name string
+}
+
+// Name is what selects the codec: the subtype of the content type.
+func (c jsonCodec) Name() string { return c.name }
+
+// Marshal writes a message with every field that is not optional.
+func (jsonCodec) Marshal(message any) ([]byte, error) {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("%T: %w", message, errNotProto)
+	}
+	return protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
+}
+
+// Unmarshal ignores fields it does not know, as Connect's own codec does: a
+// newer caller may send them. An empty body is an error, not an empty message.
+func (jsonCodec) Unmarshal(text []byte, message any) error {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return fmt.Errorf("%T: %w", message, errNotProto)
+	}
+	if len(text) == 0 {
+		return errors.New("zero-length payload is not a valid JSON object")
+	}
+	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, m)
+}
+
+// withJSON replaces Connect's codec under both names it goes by.
+func withJSON() connect.HandlerOption {
+	return connect.WithHandlerOptions(
+		connect.WithCodec(jsonCodec{name: "json"}),
+		connect.WithCodec(jsonCodec{name: "json; charset=utf-8"}),
+	)
+}
+
+// errInflated ends a body that inflates beyond its limit.
+var errInflated = errors.New("inflated message is over its size limit")
+
+// cappedGzip stops inflating one byte after the limit. Connect alone would
+// bound the memory but go on to the end of the body, only to tell its size: a
+// small body can cost seconds of CPU that way.
+type cappedGzip struct {
+	gzip.Reader
+
+	limit, read int64
+}
+
+// Reset starts a new body.
+func (c *cappedGzip) Reset(r io.Reader) error {
+	c.read = 0
+	return c.Reader.Reset(r)
+}
+
+// Read fails with errInflated once more than the limit was read.
+func (c *cappedGzip) Read(p []byte) (int, error) {
+	left := c.limit + 1 - c.read
+	if left <= 0 {
+		return 0, errInflated
+	}
+	if int64(len(p)) > left {
+		p = p[:left]
+	}
+	n, err := c.Reader.Read(p)
+	c.read += int64(n)
+	return n, err
+}
+
+// withGzip accepts and offers gzip, inflating at most limit bytes a message.
+func withGzip(limit int64) connect.HandlerOption {
+	return connect.WithCompression("gzip",
+		func() connect.Decompressor { return &cappedGzip{limit: limit} },
+		func() connect.Compressor { return gzip.NewWriter(io.Discard) },
+	)
+}

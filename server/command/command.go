@@ -1,0 +1,66 @@
+// Package command is what the command line does: each command is a struct of
+// its flags with a Run method. main.go puts them together.
+//
+// It is the only package that talks to a person at a terminal.
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+
+	"clientsd/server/storage"
+)
+
+// Environment is what a command runs in.
+type Environment struct {
+	// Context ends when the user asks the command to finish.
+	Context context.Context //nolint:containedctx // kong passes one value to Run
+	// Stdout carries results, Stderr everything else.
+	Stdout, Stderr io.Writer
+	// Version is the version of the binary.
+	Version string
+}
+
+// dataFlags say where the data is; several commands share them.
+type dataFlags struct {
+	DataDir string `default:"./clientsd-data" help:"Folder of the database and, unless --keyset says otherwise, the keyset."`
+	Keyset  string `env:"CLIENTSD_KEYSET_FILE" placeholder:"FILE" help:"Keyset file, mode 0600. Default: keyset.json in the data folder. CLIENTSD_KEYSET may hold the keyset itself instead."`
+}
+
+func (f dataFlags) storage(create bool) storage.Config {
+	return storage.Config{
+		Dir:           f.DataDir,
+		KeysetFile:    f.Keyset,
+		KeysetContent: os.Getenv("CLIENTSD_KEYSET"), // no flag: it would show in the process list
+		Create:        create,
+	}
+}
+
+// logFlags say how a command logs.
+type logFlags struct {
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Least level to log: ${enum}."`
+	LogFormat string `enum:"auto,text,json" default:"auto" help:"How to log: ${enum}. auto is text on a terminal and JSON otherwise."`
+}
+
+// logger writes to standard error.
+func (f logFlags) logger(env *Environment) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "text" || f.LogFormat == "auto" && isTerminal(env.Stderr) {
+		return slog.New(slog.NewTextHandler(env.Stderr, options)), nil
+	}
+	return slog.New(slog.NewJSONHandler(env.Stderr, options)), nil
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits an int
+}

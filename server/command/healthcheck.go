@@ -1,0 +1,49 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxReason bounds what is read of a refusal, in bytes.
+const maxReason = 1 << 10
+
+// Healthcheck asks a running service whether it is ready.
+type Healthcheck struct {
+	URL     string        `name:"url" default:"http://127.0.0.1:8080" help:"Where the service is."`
+	Timeout time.Duration `name:"healthcheck-timeout" default:"3s" help:"How long to wait for the answer."`
+}
+
+// Help is shown by healthcheck --help.
+func (Healthcheck) Help() string {
+	return `Exits with 0 if the service can do its work, and with 1 and the reason if not: made for containers and process managers.
+
+Example:
+
+  clientsd healthcheck --url http://127.0.0.1:8080`
+}
+
+// Run fails unless the service says that it is ready.
+func (c Healthcheck) Run(env *Environment) error {
+	ctx, cancel := context.WithTimeout(env.Context, c.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(c.URL, "/")+"/readyz", nil)
+	if err != nil {
+		return fmt.Errorf("--url: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("not ready: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // it was only read
+	if response.StatusCode != http.StatusOK {
+		reason, _ := io.ReadAll(io.LimitReader(response.Body, maxReason)) // the status says enough
+		return fmt.Errorf("not ready: %s", strings.TrimSpace(string(reason)))
+	}
+	_, err = fmt.Fprintln(env.Stdout, "ready")
+	return err
+}

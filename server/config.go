@@ -1,0 +1,166 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"clientsd/server/auth"
+	"clientsd/server/secret"
+	"clientsd/server/storage"
+)
+
+// DefaultAudience is the aud of a token for this service, unless configured.
+const DefaultAudience = "clientsd"
+
+// Config is everything a Server can be told. main.go fills it from flags and
+// the environment; the server itself reads neither.
+type Config struct {
+	// Addr is where to listen, host:port. Port 0 takes a free one. Required.
+	Addr string
+	// PublicURL is the URL callers reach the service under; logo URLs begin
+	// with it. Empty: made from the address it listens on.
+	PublicURL string
+	// TLSCert and TLSKey are the files of a certificate. Empty, both: plain text.
+	TLSCert, TLSKey string
+	// AllowPlaintext allows plain text on an address that is not loopback.
+	AllowPlaintext bool
+	// Storage says where the keyset and the database are.
+	Storage storage.Config
+	// SecretPrefix starts the secrets made from now on. Empty: no prefix.
+	SecretPrefix string
+	// SecretReadScope is the scope that GetClient needs to show a secret, beside
+	// the one it needs anyway. Empty: oauth:clients:manage.
+	SecretReadScope string
+	// Issuers are the URLs of the issuers whose tokens are accepted. Empty: the
+	// built-in issuer, and only that.
+	Issuers []string
+	// JWKSURLs are where the Issuers' keys are, one for each in the same order.
+	// Empty: found by discovery.
+	JWKSURLs []string
+	// Audience is what the aud of a token must contain. Empty: DefaultAudience
+	// with the built-in issuer; required with Issuers.
+	Audience string
+	// RequireOrganisation refuses tokens that name no organisation. Otherwise
+	// they belong to the organisation "default".
+	RequireOrganisation bool
+	// CORSOrigins are the origins whose pages may call. Empty: none; "*": all.
+	CORSOrigins []string
+	// Timeout is the deadline of a call that brings none. Zero: 10 s.
+	Timeout time.Duration
+	// MaxInFlight bounds the calls at once. Zero: 1024.
+	MaxInFlight int
+	// DrainTimeout bounds how long a stop waits for running calls. Zero: 20 s.
+	DrainTimeout time.Duration
+	// Log receives what happens. Nil: slog.Default.
+	Log *slog.Logger
+	// Clock is the time. Nil: time.Now.
+	Clock func() time.Time
+}
+
+// Validate says everything that is wrong with the configuration, by the names
+// of the flags, or returns nil.
+func (c *Config) Validate() error {
+	return errors.Join(
+		c.validateListener(),
+		c.validateIssuers(),
+		validateBase("--public-url", c.PublicURL),
+		validateOrigins(c.CORSOrigins),
+		secret.ValidatePrefix(c.SecretPrefix),
+		positive("--timeout", int64(c.Timeout)),
+		positive("--max-in-flight", int64(c.MaxInFlight)),
+		positive("--drain-timeout", int64(c.DrainTimeout)),
+	)
+}
+
+func (c *Config) validateListener() error {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr %q: must be host:port, such as 127.0.0.1:8080", c.Addr)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key: both or neither must be given")
+	}
+	if c.TLSCert == "" && !c.AllowPlaintext && !isLoopback(host) {
+		return fmt.Errorf("--addr %s: secrets would cross the network in plain text; "+
+			"give --tls-cert and --tls-key, or --allow-plaintext behind a proxy that encrypts", c.Addr)
+	}
+	return nil
+}
+
+func (c *Config) validateIssuers() error {
+	switch {
+	case len(c.Issuers) > 0 && c.Audience == "":
+		return errors.New("--issuer: --audience is needed too, or tokens meant for other services would be accepted")
+	case len(c.JWKSURLs) > 0 && len(c.JWKSURLs) != len(c.Issuers):
+		return fmt.Errorf("--jwks-url: %d given for %d issuers; give one for each --issuer, in the same order, or none",
+			len(c.JWKSURLs), len(c.Issuers))
+	default:
+		return nil
+	}
+}
+
+// withDefaults fills what was left empty.
+func (c Config) withDefaults() Config {
+	c.Audience = orDefault(c.Audience, DefaultAudience)
+	c.SecretReadScope = orDefault(c.SecretReadScope, auth.ScopeManage)
+	c.Timeout = orDefault(c.Timeout, 10*time.Second)
+	c.MaxInFlight = orDefault(c.MaxInFlight, 1024)
+	c.DrainTimeout = orDefault(c.DrainTimeout, 20*time.Second)
+	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return c
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+func positive(flag string, value int64) error {
+	if value < 0 {
+		return fmt.Errorf("%s: must not be negative", flag)
+	}
+	return nil
+}
+
+// validateBase accepts an absolute http or https URL without anything behind
+// its path.
+func validateBase(flag, text string) error {
+	u, err := url.Parse(text)
+	if text == "" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
+		u.User == nil && u.RawQuery == "" && u.Fragment == "" {
+		return nil
+	}
+	return fmt.Errorf("%s %q: must be a URL such as https://clients.example.com", flag, text)
+}
+
+func validateOrigins(origins []string) error {
+	for _, origin := range origins {
+		if origin != "*" && (validateBase("", origin) != nil || strings.Count(origin, "/") != 2) {
+			return fmt.Errorf("--cors-origin %q: must be an origin such as https://console.example.com, or *", origin)
+		}
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}

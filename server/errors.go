@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
+
+	"clientsd/server/call"
+	"clientsd/server/database"
+	"clientsd/server/oauthclient"
+)
+
+// What a caller reads when the fault is ours or nobody's: no cause, ever.
+var (
+	errInternal    = errors.New("internal error: see the server's log under this request id")
+	errUnavailable = errors.New("the database does not answer: try again")
+	errDeadline    = errors.New("the deadline of the call has passed")
+	errCanceled    = errors.New("the caller has gone away")
+	errCorrupt     = errors.New("the stored data is damaged")
+)
+
+// codeOf is the table from domain error to Connect code.
+var codeOf = map[oauthclient.Kind]connect.Code{
+	oauthclient.NotFound:      connect.CodeNotFound,
+	oauthclient.Invalid:       connect.CodeInvalidArgument,
+	oauthclient.AlreadyExists: connect.CodeAlreadyExists,
+	oauthclient.Precondition:  connect.CodeFailedPrecondition,
+	oauthclient.Damaged:       connect.CodeDataLoss,
+}
+
+// mapErrors is the one place where an error becomes a Connect error. What it
+// does not know it logs in full and answers with a fixed sentence.
+func mapErrors(log *slog.Logger) connect.UnaryInterceptorFunc {
+	return func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			resp, err := next(ctx, req)
+			if err == nil {
+				return resp, nil
+			}
+			answer := connectError(err)
+			if isOurs(answer.Code()) {
+				log.ErrorContext(ctx, "call failed", "procedure", req.Spec().Procedure,
+					"code", answer.Code().String(), "request_id", call.ID(ctx), "error", err)
+			}
+			return nil, answer
+		}
+	}
+}
+
+// isOurs reports the codes an operator must hear of.
+func isOurs(code connect.Code) bool {
+	return code == connect.CodeInternal || code == connect.CodeUnavailable || code == connect.CodeDataLoss
+}
+
+// connectError maps err: a Connect error stays, a domain error follows the
+// table, the rest says only what a caller can act on.
+func connectError(err error) *connect.Error {
+	var ready *connect.Error
+	var domain *oauthclient.Error
+	switch {
+	case errors.As(err, &ready):
+		return ready
+	case errors.As(err, &domain):
+		return domainError(domain)
+	case errors.Is(err, context.DeadlineExceeded):
+		return connect.NewError(connect.CodeDeadlineExceeded, errDeadline)
+	case errors.Is(err, context.Canceled):
+		return connect.NewError(connect.CodeCanceled, errCanceled)
+	default:
+		return databaseError(err)
+	}
+}
+
+func databaseError(err error) *connect.Error {
+	switch database.Classify(err) {
+	case database.Unavailable:
+		return connect.NewError(connect.CodeUnavailable, errUnavailable)
+	case database.Interrupted:
+		return connect.NewError(connect.CodeDeadlineExceeded, errDeadline)
+	case database.Corrupt:
+		return connect.NewError(connect.CodeDataLoss, errCorrupt)
+	case database.Unknown:
+		fallthrough
+	default:
+		return connect.NewError(connect.CodeInternal, errInternal)
+	}
+}
+
+// domainError carries the fields that broke a rule as buf.validate.Violations,
+// as the validation of messages does, and otherwise the reason.
+func domainError(err *oauthclient.Error) *connect.Error {
+	code, known := codeOf[err.Kind]
+	if !known {
+		code = connect.CodeInternal
+	}
+	answer := connect.NewError(code, err)
+	if len(err.Violations) > 0 {
+		addDetail(answer, violations(err.Violations))
+	} else {
+		addDetail(answer, &errdetails.ErrorInfo{Reason: err.Reason, Domain: "clientsd"})
+	}
+	return answer
+}
+
+func violations(list []oauthclient.Violation) *validate.Violations {
+	message := &validate.Violations{}
+	for _, v := range list {
+		message.Violations = append(message.Violations, &validate.Violation{
+			Field:   fieldPath(v.Field),
+			RuleId:  proto.String(v.Rule),
+			Message: proto.String(v.Message),
+		})
+	}
+	return message
+}
+
+func addDetail(answer *connect.Error, message proto.Message) {
+	if detail, err := connect.NewErrorDetail(message); err == nil {
+		answer.AddDetail(detail)
+	}
+}

@@ -1,0 +1,154 @@
+package server
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+	connectcors "connectrpc.com/cors"
+	"connectrpc.com/validate"
+	"github.com/rs/cors"
+
+	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server/auth"
+	"clientsd/server/call"
+)
+
+// errBusy answers a call over the bound of calls at once.
+var errBusy = errors.New("too many calls at once: try again in a second")
+
+// handler is everything the port answers. From the outside in: id, CORS,
+// security headers, then the routes; a call to a service goes on through the
+// bound of calls at once, the access token and the bound of its body, all
+// before a byte of the body is read.
+func (s *Server) handler() (http.Handler, error) {
+	verifier, err := s.verifier()
+	if err != nil {
+		return nil, err
+	}
+	rules := auth.NewRules(s.config.SecretReadScope)
+	options := s.options(rules)
+	guard := func(h http.Handler) http.Handler {
+		return limitInFlight(s.config.MaxInFlight, refuseBusy(options))(auth.Middleware(verifier, rules, options...)(limitBody(h)))
+	}
+	mux := http.NewServeMux()
+	handle := func(path string, h http.Handler) { mux.Handle(path, guard(h)) }
+	handle(apiv1connect.NewClientsServiceHandler(
+		&clientsService{store: s.store, logos: logos{base: s.url}}, options...))
+	handle(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: s.store}, options...))
+	mux.HandleFunc(logoPattern, serveLogo(s.store, s.config.Log))
+	mux.HandleFunc("GET /.well-known/jwks.json", s.serveJWKS)
+	s.handleHealth(mux)
+	handleReflection(mux)
+	return call.Identify(s.cors(secureHeaders(mux))), nil
+}
+
+// options are those of every RPC handler. The order of the interceptors is the
+// order of the checks: the error table around everything, the scope before the
+// message rules, the deadline last.
+func (s *Server) options(rules auth.Rules) []connect.HandlerOption {
+	return []connect.HandlerOption{
+		withJSON(),
+		withLimits(),
+		connect.WithCompressMinBytes(compressFrom),
+		connect.WithRecover(s.recovered),
+		connect.WithInterceptors(
+			mapErrors(s.config.Log),
+			rules.Interceptor(),
+			validate.NewInterceptor(),
+			deadline(s.config.Timeout),
+		),
+	}
+}
+
+// recovered turns a panic into an internal error, with the cause in the log only.
+func (s *Server) recovered(ctx context.Context, spec connect.Spec, _ http.Header, cause any) error {
+	s.config.Log.ErrorContext(ctx, "handler panicked", "procedure", spec.Procedure, "request_id", call.ID(ctx), "panic", fmt.Sprint(cause))
+	return connect.NewError(connect.CodeInternal, errInternal)
+}
+
+// verifier accepts the tokens of the configured issuers or, if there are none,
+// of the built-in one.
+func (s *Server) verifier() (*auth.Verifier, error) {
+	issuers := []auth.Issuer{{Name: s.issuer.Name(), Key: s.builtInKey}}
+	if len(s.config.Issuers) > 0 {
+		var err error
+		if issuers, err = s.remoteIssuers(); err != nil {
+			return nil, err
+		}
+	}
+	return auth.NewVerifier(auth.Config{
+		Issuers:             issuers,
+		Audience:            s.config.Audience,
+		RequireOrganisation: s.config.RequireOrganisation,
+		Now:                 s.config.Clock,
+	})
+}
+
+func (s *Server) builtInKey(_ context.Context, keyID string) (*rsa.PublicKey, error) {
+	if key := s.issuer.Key(keyID); key != nil {
+		return key, nil
+	}
+	return nil, auth.ErrUnknownKey
+}
+
+// remoteIssuers fetch their keys in the background once the server runs.
+func (s *Server) remoteIssuers() ([]auth.Issuer, error) {
+	issuers := make([]auth.Issuer, len(s.config.Issuers))
+	for i, name := range s.config.Issuers {
+		remote := auth.RemoteConfig{Issuer: name, Logger: s.config.Log}
+		if len(s.config.JWKSURLs) > 0 {
+			remote.JWKSURL = s.config.JWKSURLs[i]
+		}
+		keys, err := auth.NewRemoteKeys(remote)
+		if err != nil {
+			return nil, fmt.Errorf("--issuer %s: %w", name, err)
+		}
+		s.remotes = append(s.remotes, keys)
+		issuers[i] = auth.Issuer{Name: name, Key: keys.Key}
+	}
+	return issuers, nil
+}
+
+// refuseBusy answers in the protocol of the caller.
+func refuseBusy(options []connect.HandlerOption) func(http.ResponseWriter, *http.Request) {
+	writer := connect.NewErrorWriter(options...)
+	return func(w http.ResponseWriter, r *http.Request) {
+		_ = writer.Write(w, r, connect.NewError(connect.CodeUnavailable, errBusy)) // a caller who has gone needs no answer
+	}
+}
+
+// secureHeaders are on every answer; what is made to be cached says so itself.
+func secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// cors lets pages of the configured origins call. They send tokens in a header,
+// so no credentials of the browser are ever allowed.
+func (s *Server) cors(next http.Handler) http.Handler {
+	if len(s.config.CORSOrigins) == 0 {
+		return next
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: s.config.CORSOrigins,
+		AllowedMethods: connectcors.AllowedMethods(),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", call.IDHeader),
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "Www-Authenticate", "Retry-After", call.IDHeader),
+		MaxAge:         int((2 * time.Hour).Seconds()),
+	}).Handler(next)
+}
+
+func (s *Server) serveJWKS(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, _ = w.Write(s.issuer.JWKS()) // a caller who has gone needs no answer
+}

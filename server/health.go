@@ -1,0 +1,76 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+
+	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+)
+
+// services are what health and reflection speak of.
+var services = []string{apiv1connect.ClientsServiceName, clientsdv1connect.SecretsServiceName}
+
+// handleHealth mounts what load balancers ask: /livez, whether the process
+// answers; /readyz and grpc.health.v1, whether it can do its work.
+func (s *Server) handleHealth(mux *http.ServeMux) {
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if reason := s.notReady(r.Context()); reason != "" {
+			http.Error(w, reason, http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.Handle(grpchealth.NewHandler(healthChecker{s}, connect.WithReadMaxBytes(messageLimit)))
+}
+
+// notReady is why the server cannot work now, or empty. It names no cause an
+// outsider could use; the log does.
+func (s *Server) notReady(ctx context.Context) string {
+	if s.draining.Load() {
+		return "shutting down"
+	}
+	if err := s.storage.DB.Ping(ctx); err != nil {
+		s.config.Log.ErrorContext(ctx, "not ready", "error", err)
+		return "the database does not answer"
+	}
+	for _, remote := range s.remotes {
+		if !remote.Ready() {
+			return "the keys of an issuer are not loaded yet"
+		}
+	}
+	return ""
+}
+
+// healthChecker answers grpc.health.v1 with the readiness of the whole server:
+// its services live and die together.
+type healthChecker struct{ server *Server }
+
+// Check knows the empty name, which means the server, and each service.
+func (h healthChecker) Check(ctx context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
+	known := grpchealth.NewStaticChecker(services...)
+	answer, err := known.Check(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if h.server.notReady(ctx) != "" {
+		answer.Status = grpchealth.StatusNotServing
+	}
+	return answer, nil
+}
+
+// handleReflection lets tools such as grpcurl and buf curl find the services.
+// What they learn is in the public proto files.
+func handleReflection(mux *http.ServeMux) {
+	reflector := grpcreflect.NewStaticReflector(append([]string{grpchealth.HealthV1ServiceName}, services...)...)
+	limit := connect.WithReadMaxBytes(messageLimit)
+	mux.Handle(grpcreflect.NewHandlerV1(reflector, limit))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, limit))
+}

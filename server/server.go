@@ -1,0 +1,179 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"golang.org/x/net/http2"
+
+	"clientsd/server/auth"
+	"clientsd/server/issuer"
+	"clientsd/server/oauthclient"
+	"clientsd/server/storage"
+)
+
+// A Server is the service, opened and bound to its address.
+type Server struct {
+	config   Config
+	storage  *storage.Storage
+	issuer   *issuer.Issuer
+	remotes  []*auth.RemoteKeys
+	store    *oauthclient.Store
+	listener net.Listener
+	url      string
+	draining atomic.Bool
+}
+
+// New opens keyset and database, and only then binds the address: whoever
+// reaches the port reaches a server that has what it needs. It does not answer
+// before Run.
+//
+// Errors: those of Config.Validate and of [storage.Open], or the address is
+// taken.
+func New(ctx context.Context, config Config) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: config.withDefaults()}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// URL is where the service is reached: the configured public URL, or the
+// address it listens on.
+func (s *Server) URL() string { return s.url }
+
+// Issuer is the built-in issuer. Its tokens are accepted only if the
+// configuration names no other.
+func (s *Server) Issuer() *issuer.Issuer { return s.issuer }
+
+// Storage is what the server has opened, for those who tell people about it.
+func (s *Server) Storage() *storage.Storage { return s.storage }
+
+// Run answers until ctx ends. Then it says on /readyz that it is not ready,
+// lets running calls finish, closes the database and returns nil; an error
+// tells what kept it from serving or from finishing in time.
+func (s *Server) Run(ctx context.Context) error {
+	handler, err := s.handler()
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	httpServer, err := s.httpServer(handler)
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	for _, remote := range s.remotes {
+		go remote.Run(background)
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- s.serve(httpServer) }()
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		err = s.drain(ctx, httpServer)
+	}
+	return errors.Join(err, s.close())
+}
+
+func (s *Server) open(ctx context.Context) (err error) {
+	if s.storage, err = storage.Open(ctx, s.config.Storage); err != nil {
+		return err
+	}
+	if s.issuer, err = issuer.OpenOrCreate(ctx, s.storage.DB.Write, s.storage.Keyset); err != nil {
+		return err
+	}
+	s.store, err = oauthclient.NewStore(oauthclient.Config{
+		Write:        s.storage.DB.Write,
+		Read:         s.storage.DB.Read,
+		Keyset:       s.storage.Keyset,
+		SecretPrefix: s.config.SecretPrefix,
+		Clock:        s.config.Clock,
+	})
+	if err != nil {
+		return err
+	}
+	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr); err != nil {
+		return err
+	}
+	s.url = orDefault(s.config.PublicURL, s.scheme()+"://"+s.listener.Addr().String())
+	return nil
+}
+
+func (s *Server) scheme() string {
+	if s.config.TLSCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// httpServer speaks HTTP/1.1 and HTTP/2 on one port, with and without TLS. The
+// bounds of HTTP/2 come from golang.org/x/net, which is updated with the module
+// and not with the toolchain.
+func (s *Server) httpServer(handler http.Handler) (*http.Server, error) {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{
+		Handler:           handler,
+		Protocols:         protocols,
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+	}
+	limits := &http2.Server{MaxConcurrentStreams: maxStreams, IdleTimeout: idleTimeout}
+	if err := http2.ConfigureServer(server, limits); err != nil { //nolint:staticcheck // see above: deprecated in favour of the toolchain's copy
+		return nil, fmt.Errorf("configure HTTP/2: %w", err)
+	}
+	return server, nil
+}
+
+func (s *Server) serve(httpServer *http.Server) (err error) {
+	if s.config.TLSCert != "" {
+		err = httpServer.ServeTLS(s.listener, s.config.TLSCert, s.config.TLSKey)
+	} else {
+		err = httpServer.Serve(s.listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve: %w", err)
+}
+
+// drain stops taking calls and waits for those that run.
+func (s *Server) drain(ctx context.Context, httpServer *http.Server) error {
+	s.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.DrainTimeout)
+	defer cancel()
+	if err := httpServer.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("drain: calls still ran after %v: %w", s.config.DrainTimeout, err), httpServer.Close())
+	}
+	return nil
+}
+
+func (s *Server) close() error {
+	var errs []error
+	if s.listener != nil {
+		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.storage != nil {
+		errs = append(errs, s.storage.Close())
+	}
+	return errors.Join(errs...)
+}
