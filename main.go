@@ -28,6 +28,7 @@ Every flag can also be given in the environment, --data-dir as CLIENTSD_DATA_DIR
 
 // commands is the command line, one field a command.
 type commands struct {
+	Demo        command.Demo        `cmd:"" help:"Rotate a secret on a throw-away server, and show every step."`
 	Serve       command.Serve       `cmd:"" help:"Run the service."`
 	Token       command.Token       `cmd:"" help:"Mint an access token of the built-in issuer."`
 	Migrate     command.Migrate     `cmd:"" help:"Bring the database's schema up to date."`

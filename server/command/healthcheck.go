@@ -24,7 +24,7 @@ func (Healthcheck) Help() string {
 
 Example:
 
-  clientsd healthcheck --url http://127.0.0.1:8080`
+    clientsd healthcheck --url http://127.0.0.1:8080`
 }
 
 // Run fails unless the service says that it is ready.

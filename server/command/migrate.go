@@ -17,7 +17,7 @@ func (Migrate) Help() string {
 
 Example:
 
-  clientsd migrate --data-dir ./clientsd-data`
+    clientsd migrate --data-dir ./clientsd-data`
 }
 
 // Run migrates, and makes nothing new.

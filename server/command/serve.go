@@ -37,10 +37,10 @@ func (Serve) Help() string {
 
 Examples:
 
-  clientsd serve
-  clientsd serve --addr 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
-  clientsd serve --issuer https://login.example.com --audience https://clients.example.com
-  CLIENTSD_ADDR=127.0.0.1:9090 CLIENTSD_LOG_FORMAT=json clientsd serve`
+    clientsd serve
+    clientsd serve --addr 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
+    clientsd serve --issuer https://login.example.com --audience https://clients.example.com
+    CLIENTSD_ADDR=127.0.0.1:9090 CLIENTSD_LOG_FORMAT=json clientsd serve`
 }
 
 // Run serves until the environment's context ends.

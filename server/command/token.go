@@ -27,15 +27,15 @@ func (Token) Help() string {
 
 Scopes:
 
-  oauth:clients:read     see clients, never their secrets
-  oauth:clients:manage   create, change, delete and rotate clients, and receive their secrets
-  oauth:clients:verify   ask whether a secret is valid
-  admin                  mark clients as verified
+    oauth:clients:read     see clients, never their secrets
+    oauth:clients:manage   create, change, delete and rotate clients, and receive their secrets
+    oauth:clients:verify   ask whether a secret is valid
+    admin                  mark clients as verified
 
 Examples:
 
-  clientsd token --scope oauth:clients:verify --ttl 5m
-  TOKEN=$(clientsd token --data-dir ./clientsd-data --scope "oauth:clients:manage oauth:clients:read" --organisation acme)`
+    clientsd token --scope oauth:clients:verify --ttl 5m
+    TOKEN=$(clientsd token --data-dir ./clientsd-data --scope "oauth:clients:manage oauth:clients:read" --organisation acme)`
 }
 
 // Run prints a token to standard output.

@@ -21,7 +21,7 @@ func (s *Store) SetLogo(ctx context.Context, caller Caller, id uuid.UUID, png []
 		if err != nil {
 			return err
 		}
-		row, err := tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
+		row, err := s.getRow(ctx, tx, caller, id)
 		if err != nil {
 			return err
 		}

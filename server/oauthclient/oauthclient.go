@@ -41,6 +41,7 @@ type Caller struct {
 // A Record is a client and, if that was asked for and allowed, its secret.
 type Record struct {
 	*Client
+
 	// Secret is zero unless the answer is to carry it.
 	Secret secret.Secret
 }

@@ -22,7 +22,7 @@ func visible(caller Caller, id uuid.UUID) predicate.OAuthClient {
 //
 // Errors: ErrNotFound.
 func (s *Store) Get(ctx context.Context, caller Caller, id uuid.UUID) (Record, error) {
-	row, err := s.read.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
+	row, err := s.getRow(ctx, s.read, caller, id)
 	if err != nil {
 		return Record{}, fromEnt("get client", err)
 	}
@@ -36,7 +36,7 @@ func (s *Store) Get(ctx context.Context, caller Caller, id uuid.UUID) (Record, e
 func (s *Store) GetWithSecret(ctx context.Context, caller Caller, id uuid.UUID) (Record, error) {
 	record := Record{}
 	err := s.inTx(ctx, "get client with secret", func(tx *ent.Tx) (err error) {
-		record.Client, err = tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
+		record.Client, err = s.getRow(ctx, tx, caller, id)
 		if err != nil || !record.HasSecret {
 			return err
 		}

@@ -3,13 +3,10 @@ package oauthclient
 import (
 	"context"
 
-	"entgo.io/ent/dialect"
-	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
-	"clientsd/ent/oauthclient"
 )
 
 // RotateInput names the client whose secret is rotated.
@@ -33,7 +30,11 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 	}
 	record := Record{}
 	err = s.inTx(ctx, "rotate secret", func(tx *ent.Tx) (err error) {
-		if record.Client, err = s.replaceSecret(ctx, tx, caller, in.ClientID, made); err != nil {
+		record.Client, err = s.replaceSecret(ctx, tx, caller, in.ClientID, made)
+		switch {
+		case ent.IsNotFound(err):
+			return whyNotRotated(ctx, tx, caller, in.ClientID)
+		case err != nil:
 			return err
 		}
 		return s.record(ctx, tx, caller, record.Client, event{kind: clientevent.KindSecretRotated, released: in.Release})
@@ -45,37 +46,6 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 		record.Secret = made.plain
 	}
 	return record, nil
-}
-
-// replaceSecret is the conditional UPDATE … RETURNING: never read, then write.
-func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.UUID, made issued) (*Client, error) {
-	now := s.now()
-	query, args := entsql.Dialect(dialect.SQLite).
-		Update(oauthclient.Table).
-		Set(oauthclient.FieldSecretDigest, made.digest).
-		Set(oauthclient.FieldSecretSealed, made.sealed).
-		Set(oauthclient.FieldSecretCreatedAt, now).
-		Set(oauthclient.FieldUpdatedAt, now).
-		Add(oauthclient.FieldSecretVersion, 1).
-		Add(oauthclient.FieldRevision, 1).
-		SetNull(oauthclient.FieldPreviousSecretDigest).
-		SetNull(oauthclient.FieldPreviousSecretExpiresAt).
-		Where(entsql.And(
-			entsql.EQ(oauthclient.FieldID, id),
-			entsql.EQ(oauthclient.FieldOrganisation, caller.Organisation),
-			entsql.EQ(oauthclient.FieldHasSecret, true),
-		)).
-		Returning(oauthclient.Columns...).
-		Query()
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	row, err := ent.ScanOAuthClient(rows)
-	if ent.IsNotFound(err) {
-		return nil, whyNotRotated(ctx, tx, caller, id)
-	}
-	return row, err
 }
 
 // whyNotRotated tells a public client from one that is not there.

@@ -34,6 +34,7 @@ type Store struct {
 	keyset      *secret.Keyset
 	prefix      string
 	clock       func() time.Time
+	statements  statements
 }
 
 // NewStore makes a Store. It fails if the secret prefix is not one
@@ -51,6 +52,8 @@ func NewStore(config Config) (*Store, error) {
 		keyset: config.Keyset,
 		prefix: config.SecretPrefix,
 		clock:  config.Clock,
+
+		statements: newStatements(),
 	}, nil
 }
 

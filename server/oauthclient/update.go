@@ -63,7 +63,7 @@ func (s *Store) change(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.U
 			return nil, err
 		}
 	}
-	row, err := tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
+	row, err := s.getRow(ctx, tx, caller, id)
 	if err != nil {
 		return nil, err
 	}

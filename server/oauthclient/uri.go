@@ -78,28 +78,45 @@ func (v *violations) websiteURL(field, text string) {
 	}
 }
 
-// bindings refuses what JSON can spell but not every database can store.
+// maxNesting bounds how deep the JSON of a binding is nested. A level is up to
+// three messages on the wire, and most Protobuf libraries read no more than 100
+// messages inside each other: a deeper client would spoil every list it is in.
+const maxNesting = 32
+
+// bindings refuses what JSON can spell but not every database can store, or not
+// every caller can read.
 func (v *violations) bindings(field string, list []Binding) {
 	for i, binding := range list {
-		if hasNUL(binding.JSONConfig) {
-			v.add(fmt.Sprintf("%s[%d].config.json_config", field, i), "no_nul", "must not contain the character U+0000")
+		field := fmt.Sprintf("%s[%d].config.json_config", field, i)
+		nesting, hasNUL := inspect(binding.JSONConfig)
+		if hasNUL {
+			v.add(field, "no_nul", "must not contain the character U+0000")
+		}
+		if nesting > maxNesting {
+			v.add(field, "nesting", fmt.Sprintf("must not be nested more than %d levels deep", maxNesting))
 		}
 	}
 }
 
-// hasNUL finds U+0000 in the names and strings of a JSON text.
-func hasNUL(text json.RawMessage) bool {
-	if !bytes.Contains(text, []byte(`\u0000`)) {
-		return false
-	}
+// inspect finds how deep a JSON text is nested, and U+0000 in its names and
+// strings.
+func inspect(text json.RawMessage) (nesting int, hasNUL bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	for {
+	for depth := 0; ; {
 		token, err := decoder.Token()
 		if err != nil {
-			return false
+			return nesting, hasNUL
 		}
-		if s, ok := token.(string); ok && strings.Contains(s, "\x00") {
-			return true
+		switch token := token.(type) {
+		case string:
+			hasNUL = hasNUL || strings.Contains(token, "\x00")
+		case json.Delim:
+			if token == '{' || token == '[' {
+				depth++
+			} else {
+				depth--
+			}
+			nesting = max(nesting, depth)
 		}
 	}
 }

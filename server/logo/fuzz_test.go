@@ -1,0 +1,69 @@
+package logo_test
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/png"
+	"runtime"
+	"slices"
+	"testing"
+
+	"clientsd/server/logo"
+)
+
+// FuzzEncode looks for an upload that is neither refused nor made a clean PNG.
+func FuzzEncode(f *testing.F) {
+	for _, name := range []string{"lossy.webp", "lossless.webp", "alpha.webp", "groups.webp", "animated.webp"} {
+		f.Add(file(f, name), webpType)
+	}
+	f.Add(pngOf(f, gradient(9, 7)), pngType)
+	f.Add(pngOf(f, plain(image.Rect(0, 0, 9, 7), faint)), pngType)
+	f.Add(jpegOf(f, gradient(9, 7)), jpegType)
+	f.Add(file(f, "progressive.jpg"), jpegType)
+	f.Add(gifOf(f, 9, 7, plain(image.Rect(1, 2, 5, 6), red)), gifType)
+	f.Fuzz(func(t *testing.T, data []byte, contentType string) {
+		out, err := logo.Encode(data, contentType)
+		if err != nil {
+			if !errors.As(err, new(*logo.Error)) {
+				t.Fatalf("not a refusal: %v", err)
+			}
+			return
+		}
+		img, err := png.Decode(bytes.NewReader(out))
+		if err != nil {
+			t.Fatalf("decode the answer: %v", err)
+		}
+		if size := img.Bounds().Size(); size.X > logo.MaxSide || size.Y > logo.MaxSide {
+			t.Fatalf("the answer is %v", size)
+		}
+		names, rest := pngChunks(out)
+		if len(rest) > 0 || !slices.Equal(slices.Compact(names), []string{"IHDR", "IDAT", "IEND"}) {
+			t.Fatalf("the answer carries more than pixels: %q", out)
+		}
+	})
+}
+
+// FuzzLosslessCost looks for a bitstream that Encode underrates: one that makes
+// the decoder allocate more than the prefix codes it defines were allowed to.
+func FuzzLosslessCost(f *testing.F) {
+	const header = 12 + 8 + 5
+	f.Add(file(f, "lossless.webp")[header:])
+	f.Add(file(f, "groups.webp")[header:])
+	f.Add(manyCodes(300)[:48<<10])
+	f.Add(indexed())
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := logo.Encode(webpOf(lossless(body)), webpType)
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 32<<20 {
+			t.Fatalf("allocated %d MiB (%v)", got>>20, err)
+		}
+	})
+}
+
+// sixteen is a lossless WebP of 16×16 pixels.
+func sixteen(body []byte) []byte {
+	return webpOf(riff("VP8L", []byte{0x2f, 15, 0xc0, 3, 0}, body))
+}

@@ -1,0 +1,70 @@
+package oauthclient
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"clientsd/ent"
+	"clientsd/ent/oauthclient"
+)
+
+// querier is what a statement runs on: a transaction, or the client for reads.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// statements are the texts of what callers send all the time. They are built
+// once, by ent's builder: to build them for each call costs as much as to run
+// them.
+type statements struct {
+	get, rotate string
+}
+
+func newStatements() statements {
+	builder := entsql.Dialect(dialect.SQLite)
+	own := func() *entsql.Predicate {
+		return entsql.And(entsql.EQ(oauthclient.FieldID, uuid.UUID{}), entsql.EQ(oauthclient.FieldOrganisation, ""))
+	}
+	get, _ := builder.Select(oauthclient.Columns...).
+		From(entsql.Table(oauthclient.Table)).
+		Where(own()).
+		Query()
+	rotate, _ := builder.Update(oauthclient.Table).
+		Set(oauthclient.FieldSecretDigest, []byte{}).
+		Set(oauthclient.FieldSecretSealed, []byte{}).
+		Set(oauthclient.FieldSecretCreatedAt, time.Time{}).
+		Set(oauthclient.FieldUpdatedAt, time.Time{}).
+		Set(oauthclient.FieldSecretVersion, entsql.Raw("secret_version + 1")).
+		Set(oauthclient.FieldRevision, entsql.Raw("revision + 1")).
+		SetNull(oauthclient.FieldPreviousSecretDigest).
+		SetNull(oauthclient.FieldPreviousSecretExpiresAt).
+		Where(entsql.And(entsql.IsTrue(oauthclient.FieldHasSecret), own())).
+		Returning(oauthclient.Columns...).
+		Query()
+	return statements{get: get, rotate: rotate}
+}
+
+// getRow returns one client as the caller may see it, or a NotFoundError.
+func (s *Store) getRow(ctx context.Context, q querier, caller Caller, id uuid.UUID) (*Client, error) {
+	return scan(q.QueryContext(ctx, s.statements.get, id, caller.Organisation))
+}
+
+// replaceSecret is the conditional UPDATE … RETURNING of a rotation: never
+// read, then write. It returns a NotFoundError if the caller sees no such
+// client, or one without a secret.
+func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.UUID, made issued) (*Client, error) {
+	now := s.now()
+	return scan(tx.QueryContext(ctx, s.statements.rotate, made.digest, made.sealed, now, now, id, caller.Organisation))
+}
+
+func scan(rows *sql.Rows, err error) (*Client, error) {
+	if err != nil {
+		return nil, err
+	}
+	return ent.ScanOAuthClient(rows)
+}
