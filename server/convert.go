@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"strconv"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -77,10 +76,11 @@ func bindingsToWire(list []oauthclient.Binding) ([]*apiv1.ApplicationBinding, er
 		if b.JSONConfig == nil {
 			continue
 		}
-		messages[i].Config.JsonConfig = &structpb.Struct{}
-		if err := protojson.Unmarshal(b.JSONConfig, messages[i].Config.JsonConfig); err != nil {
+		config, err := structpb.NewStruct(b.JSONConfig)
+		if err != nil {
 			return nil, err
 		}
+		messages[i].Config.JsonConfig = config
 	}
 	return messages, nil
 }
@@ -94,15 +94,14 @@ func bindingsFromWire(messages []*apiv1.ApplicationBinding) ([]oauthclient.Bindi
 		if m.GetConfig().GetJsonConfig() == nil {
 			continue
 		}
-		text, err := protojson.Marshal(m.GetConfig().GetJsonConfig())
-		if err != nil {
+		if _, err := protojson.Marshal(m.GetConfig().GetJsonConfig()); err != nil {
 			return nil, oauthclient.NewInvalid(oauthclient.Violation{
 				Field:   "application_bindings[" + strconv.Itoa(i) + "].config.json_config",
 				Rule:    "json",
 				Message: "must be a JSON object: NaN, infinities and values without a kind are not JSON",
 			})
 		}
-		list[i].JSONConfig = json.RawMessage(text)
+		list[i].JSONConfig = m.GetConfig().GetJsonConfig().AsMap()
 	}
 	return list, nil
 }

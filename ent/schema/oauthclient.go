@@ -3,8 +3,6 @@
 package schema
 
 import (
-	"encoding/json"
-
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/edge"
@@ -21,7 +19,7 @@ type Binding struct {
 	// HasConfig tells an absent configuration from one without settings.
 	HasConfig bool `json:"has_config,omitempty"`
 	// JSONConfig is a JSON object. Nil: no settings were given.
-	JSONConfig json.RawMessage `json:"json_config,omitempty"`
+	JSONConfig map[string]any `json:"json_config,omitzero"`
 }
 
 // OAuthClient is one registered client and the secret it has now. (ent keeps

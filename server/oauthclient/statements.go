@@ -22,7 +22,7 @@ type querier interface {
 // once, by ent's builder: to build them for each call costs as much as to run
 // them.
 type statements struct {
-	get, rotate string
+	get, digests, rotate string
 }
 
 func newStatements() statements {
@@ -31,6 +31,11 @@ func newStatements() statements {
 		return entsql.And(entsql.EQ(oauthclient.FieldID, uuid.UUID{}), entsql.EQ(oauthclient.FieldOrganisation, ""))
 	}
 	get, _ := builder.Select(oauthclient.Columns...).
+		From(entsql.Table(oauthclient.Table)).
+		Where(own()).
+		Query()
+	digests, _ := builder.Select(oauthclient.FieldSecretDigest, oauthclient.FieldSecretVersion,
+		oauthclient.FieldPreviousSecretDigest, oauthclient.FieldPreviousSecretExpiresAt).
 		From(entsql.Table(oauthclient.Table)).
 		Where(own()).
 		Query()
@@ -46,7 +51,7 @@ func newStatements() statements {
 		Where(entsql.And(entsql.IsTrue(oauthclient.FieldHasSecret), own())).
 		Returning(oauthclient.Columns...).
 		Query()
-	return statements{get: get, rotate: rotate}
+	return statements{get: get, digests: digests, rotate: rotate}
 }
 
 // getRow returns one client as the caller may see it, or a NotFoundError.

@@ -1,8 +1,6 @@
 package oauthclient
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -98,27 +96,29 @@ func (v *violations) bindings(field string, list []Binding) {
 	}
 }
 
-// inspect finds how deep a JSON text is nested, and U+0000 in its names and
+// inspect finds how deep a JSON value is nested, and U+0000 in its names and
 // strings.
-func inspect(text json.RawMessage) (nesting int, hasNUL bool) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	for depth := 0; ; {
-		token, err := decoder.Token()
-		if err != nil {
-			return nesting, hasNUL
-		}
-		switch token := token.(type) {
-		case string:
-			hasNUL = hasNUL || strings.Contains(token, "\x00")
-		case json.Delim:
-			if token == '{' || token == '[' {
-				depth++
-			} else {
-				depth--
-			}
-			nesting = max(nesting, depth)
-		}
+func inspect(value any) (nesting int, hasNUL bool) {
+	look := func(name string, member any) {
+		inside, nul := inspect(member)
+		nesting = max(nesting, inside)
+		hasNUL = hasNUL || nul || strings.ContainsRune(name, 0)
 	}
+	switch v := value.(type) {
+	case string:
+		return 0, strings.ContainsRune(v, 0)
+	case []any:
+		for _, member := range v {
+			look("", member)
+		}
+	case map[string]any:
+		for name, member := range v {
+			look(name, member)
+		}
+	default:
+		return 0, false
+	}
+	return nesting + 1, hasNUL
 }
 
 // parseURI applies what holds for every URI we keep.

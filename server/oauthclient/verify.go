@@ -2,11 +2,11 @@ package oauthclient
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/google/uuid"
 
-	"clientsd/ent"
-	"clientsd/ent/oauthclient"
 	"clientsd/server/secret"
 )
 
@@ -21,30 +21,45 @@ func (s *Store) Verify(ctx context.Context, caller Caller, id uuid.UUID, text st
 	if err != nil {
 		return NoMatch, 0, nil //nolint:nilerr // not the form of a secret, so not the secret
 	}
-	row, err := s.read.OAuthClient.Query().
-		Where(visible(caller, id)).
-		Select(oauthclient.FieldSecretDigest, oauthclient.FieldSecretVersion,
-			oauthclient.FieldPreviousSecretDigest, oauthclient.FieldPreviousSecretExpiresAt).
-		Only(ctx)
-	if ent.IsNotFound(err) {
-		row = &Client{} // compare all the same: who does not exist must not answer faster
-	} else if err != nil {
+	stored, err := s.storedDigests(ctx, caller, id)
+	if err != nil {
 		return NoMatch, 0, fromEnt("verify secret", err)
 	}
-	match, version := s.match(row, secret.DigestOf(id, presented))
+	match, version := s.match(stored, secret.DigestOf(id, presented))
 	return match, version, nil
 }
 
 // match compares with both secrets whatever the first comparison says.
-func (s *Store) match(row *Client, presented secret.Digest) (Match, int64) {
-	current := presented.Matches(row.SecretDigest)
-	previous := presented.Matches(row.PreviousSecretDigest)
+func (s *Store) match(stored digests, presented secret.Digest) (Match, int64) {
+	current := presented.Matches(stored.current)
+	previous := presented.Matches(stored.previous)
 	switch {
 	case current:
-		return MatchCurrent, row.SecretVersion
-	case previous && row.PreviousSecretExpiresAt != nil && s.now().Before(*row.PreviousSecretExpiresAt):
-		return MatchPrevious, row.SecretVersion - 1
+		return MatchCurrent, stored.version
+	case previous && s.now().Before(stored.previousUntil.Time):
+		return MatchPrevious, stored.version - 1
 	default:
 		return NoMatch, 0
 	}
+}
+
+// digests are what a client's secrets are recognised by.
+type digests struct {
+	current, previous []byte
+	previousUntil     sql.NullTime
+	version           int64
+}
+
+// storedDigests is zero for a client the caller does not see: the comparison
+// goes on all the same, or who does not exist would be answered faster.
+func (s *Store) storedDigests(ctx context.Context, caller Caller, id uuid.UUID) (stored digests, err error) {
+	rows, err := s.read.QueryContext(ctx, s.statements.digests, id, caller.Organisation)
+	if err != nil {
+		return digests{}, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if rows.Next() {
+		err = rows.Scan(&stored.current, &stored.version, &stored.previous, &stored.previousUntil)
+	}
+	return stored, errors.Join(err, rows.Err())
 }

@@ -43,7 +43,7 @@ func plan(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // it is in memory, nothing is lost
 	folder, err := sqltool.NewGooseDir("migrations/sqlite")
 	if err != nil {
 		return err
