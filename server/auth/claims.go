@@ -32,8 +32,7 @@ type claims struct {
 	ApplicationID   string       `json:"urn:xeonr:auth:application_id"`
 }
 
-// principal checks every claim that names someone and returns the caller they
-// name. Every error is a *TokenError.
+// principal returns the caller that the claims name, checked.
 func (c *claims) principal(requireOrganisation bool) (Principal, error) {
 	p := Principal{
 		Issuer:        c.Issuer,
@@ -49,18 +48,26 @@ func (c *claims) principal(requireOrganisation bool) (Principal, error) {
 	if c.Organisation != nil {
 		p.Organisation = *c.Organisation
 	}
+	if c.Organisation == nil && requireOrganisation {
+		return Principal{}, refuse(claimOrganisation)
+	}
+	return p, p.checkNames()
+}
+
+// checkNames refuses names that are too long, not printable or, where one is
+// needed, empty.
+func (p *Principal) checkNames() error {
 	switch {
 	case p.Subject == "" || !isName(p.Subject, maxSubjectBytes):
-		return Principal{}, refuse(claimSubject)
+		return refuse(claimSubject)
 	case !isName(p.ClientID, maxIdentifierBytes):
-		return Principal{}, refuse(claimClient)
+		return refuse(claimClient)
 	case !isName(p.ApplicationID, maxIdentifierBytes):
-		return Principal{}, refuse(claimApplication)
-	case c.Organisation == nil && requireOrganisation,
-		p.Organisation == "" || !isName(p.Organisation, maxOrganisationBytes):
-		return Principal{}, refuse(claimOrganisation)
+		return refuse(claimApplication)
+	case p.Organisation == "" || !isName(p.Organisation, maxOrganisationBytes):
+		return refuse(claimOrganisation)
 	default:
-		return p, nil
+		return nil
 	}
 }
 

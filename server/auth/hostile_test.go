@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"clientsd/server/auth"
 	"clientsd/server/auth/authtest"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 const (

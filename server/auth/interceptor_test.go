@@ -5,10 +5,10 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"connectrpc.com/connect"
+
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	"clientsd/server/auth"
-
-	"connectrpc.com/connect"
 )
 
 type (
@@ -23,7 +23,7 @@ func TestTheInterceptorDeniesWithoutTheMiddleware(t *testing.T) {
 		procedure, message, challenge string
 		code                          connect.Code
 	}{
-		"a guarded procedure without a caller": {verifySecret, noTokenMessage, bareChallenge, connect.CodeUnauthenticated},
+		"a guarded procedure without a caller": {verifyPath, noTokenMessage, bareChallenge, connect.CodeUnauthenticated},
 		"a procedure without a rule":           {"/a.B/C", "no rule allows this procedure", "", connect.CodePermissionDenied},
 	}
 	for name, tt := range tests {

@@ -3,25 +3,23 @@ package auth_test
 import (
 	"context"
 	"crypto/rsa"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
+	"slices"
 	"strings"
 	"testing"
+
+	"connectrpc.com/connect"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/server/auth"
-
-	"connectrpc.com/connect"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/protobuf/testing/protocmp"
 )
 
 const (
@@ -76,19 +74,18 @@ func newServer(t *testing.T, cfg auth.Config) *httptest.Server {
 	return server
 }
 
-// bearing returns a client that sends this Authorization header, unless empty.
-func bearing(server *httptest.Server, header string) connect.HTTPClient {
-	return doFunc(func(req *http.Request) (*http.Response, error) {
-		if header != "" {
-			req.Header.Set("Authorization", header)
+// bearing makes a client send this Authorization header, unless empty.
+func bearing(header string, options []connect.ClientOption) connect.ClientOption {
+	send := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			if header != "" {
+				req.Header().Set("Authorization", header)
+			}
+			return next(ctx, req)
 		}
-		return server.Client().Do(req)
 	})
+	return connect.WithClientOptions(append(slices.Clone(options), connect.WithInterceptors(send))...)
 }
-
-type doFunc func(*http.Request) (*http.Response, error)
-
-func (f doFunc) Do(req *http.Request) (*http.Response, error) { return f(req) }
 
 func TestMiddlewareAnswersInTheProtocolOfTheCaller(t *testing.T) {
 	t.Parallel()
@@ -116,7 +113,7 @@ func TestMiddlewareAnswersInTheProtocolOfTheCaller(t *testing.T) {
 		for protocol, options := range protocols {
 			t.Run(name+" over "+protocol, func(t *testing.T) {
 				t.Parallel()
-				client := clientsdv1connect.NewSecretsServiceClient(bearing(server, tt.header), server.URL, options...)
+				client := clientsdv1connect.NewSecretsServiceClient(server.Client(), server.URL, bearing(tt.header, options))
 				_, err := client.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{})
 				wantConnectError(t, err, tt.code, tt.message, tt.challenge)
 			})
@@ -131,7 +128,7 @@ func TestAGoodTokenReachesTheHandler(t *testing.T) {
 	for protocol, options := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
-			client := clientsdv1connect.NewSecretsServiceClient(bearing(server, header), server.URL, options...)
+			client := clientsdv1connect.NewSecretsServiceClient(server.Client(), server.URL, bearing(header, options))
 			answer, err := client.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{})
 			if err != nil || !answer.GetValid() {
 				t.Errorf("got %v and error %v, want the handler to know the caller", answer, err)
@@ -151,7 +148,7 @@ func TestAPublicProcedureIgnoresTheToken(t *testing.T) {
 		for protocol, options := range protocols {
 			t.Run(name+" over "+protocol, func(t *testing.T) {
 				t.Parallel()
-				client := apiv1connect.NewClientsServiceClient(bearing(server, header), server.URL, options...)
+				client := apiv1connect.NewClientsServiceClient(server.Client(), server.URL, bearing(header, options))
 				if _, err := client.GetPublicClients(t.Context(), &apiv1.GetPublicClientsRequest{}); err != nil {
 					t.Errorf("GetPublicClients: %v", err)
 				}
@@ -172,7 +169,7 @@ func TestAMissingScopeIsADetailToo(t *testing.T) {
 	for protocol, options := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
-			client := apiv1connect.NewClientsServiceClient(bearing(server, header), server.URL, options...)
+			client := apiv1connect.NewClientsServiceClient(server.Client(), server.URL, bearing(header, options))
 			_, err := client.GetClient(t.Context(), &apiv1.GetClientRequest{IncludeSecret: true})
 			var answer *connect.Error
 			if !errors.As(err, &answer) || len(answer.Details()) != 1 {
@@ -196,90 +193,10 @@ func TestUnavailableKeysAreUnavailable(t *testing.T) {
 		return nil, errors.New("dial tcp 10.0.0.7: connection refused")
 	}
 	server := newServer(t, cfg)
-	client := clientsdv1connect.NewSecretsServiceClient(bearing(server, "Bearer "+goodToken(t, nil)), server.URL)
+	client := clientsdv1connect.NewSecretsServiceClient(server.Client(), server.URL, bearing("Bearer "+goodToken(t, nil), nil))
 	_, err := client.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{})
 	wantConnectError(t, err, connect.CodeUnavailable, "the keys of the token issuer are not available", "")
 }
-
-func TestWithoutATokenAnyRequestIsA401(t *testing.T) {
-	t.Parallel()
-	good := goodToken(t, map[string]any{"scope": auth.ScopeVerify})
-	tests := map[string]struct{ method, target, contentType, body string }{
-		"a browser's GET":        {http.MethodGet, verifySecret, "", ""},
-		"a HEAD of a procedure":  {http.MethodHead, verifySecret, "", ""},
-		"plain text":             {http.MethodPost, verifySecret, "text/plain", "{}"},
-		"no content type":        {http.MethodPost, verifySecret, "", "{}"},
-		"a form":                 {http.MethodPost, verifySecret, "application/x-www-form-urlencoded", "access_token=" + good},
-		"JSON":                   {http.MethodPost, verifySecret, "application/json", "{}"},
-		"JSON that is malformed": {http.MethodPost, verifySecret, "application/json", "{"},
-		"a token in the query":   {http.MethodPost, verifySecret + "?access_token=" + url.QueryEscape(good), "application/json", "{}"},
-		"the public procedure under another path":   {http.MethodPost, "/x" + getPublicClients, "application/json", "{}"},
-		"the public procedure and a slash":          {http.MethodPost, getPublicClients + "/", "application/json", "{}"},
-		"the public procedure with doubled slashes": {http.MethodPost, "/" + getPublicClients, "application/json", "{}"},
-		"the public procedure behind a guarded one": {http.MethodPost, verifySecret + getPublicClients, "application/json", "{}"},
-		"the public procedure through dots":         {http.MethodPost, verifySecret + "/../.." + getPublicClients, "application/json", "{}"},
-		"the public procedure in small letters":     {http.MethodPost, strings.ToLower(getPublicClients), "application/json", "{}"},
-		"a path that nothing serves":                {http.MethodGet, "/favicon.ico", "", ""},
-	}
-	handler := newHandler(t, newConfig(t))
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			req := httptest.NewRequest(tt.method, tt.target, strings.NewReader(tt.body))
-			req.Header.Set("Content-Type", tt.contentType)
-			answer := httptest.NewRecorder()
-			handler.ServeHTTP(answer, req)
-			wantUnauthorised(t, answer)
-		})
-	}
-}
-
-func wantUnauthorised(t *testing.T, answer *httptest.ResponseRecorder) {
-	t.Helper()
-	if answer.Code != http.StatusUnauthorized {
-		t.Errorf("got status %d, want 401", answer.Code)
-	}
-	if got := answer.Header().Get("WWW-Authenticate"); got != bareChallenge {
-		t.Errorf("got challenge %q, want %q", got, bareChallenge)
-	}
-	var got map[string]string
-	if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
-		t.Fatalf("body %q: %v", answer.Body, err)
-	}
-	want := map[string]string{"code": "unauthenticated", "message": noTokenMessage}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("body (-want +got):\n%s", diff)
-	}
-}
-
-func TestWithoutATokenAStreamEndsWithTheError(t *testing.T) {
-	t.Parallel()
-	req := httptest.NewRequest(http.MethodPost, verifySecret, strings.NewReader(""))
-	req.Header.Set("Content-Type", "application/connect+json")
-	answer := httptest.NewRecorder()
-	newHandler(t, newConfig(t)).ServeHTTP(answer, req)
-	if !strings.Contains(answer.Body.String(), `"code":"unauthenticated"`) {
-		t.Errorf("got status %d and body %q, want an end of stream with the error", answer.Code, answer.Body)
-	}
-}
-
-func TestWithoutATokenTheBodyIsNotRead(t *testing.T) {
-	t.Parallel()
-	for _, contentType := range []string{"application/json", "application/proto", "application/grpc", "application/grpc-web+proto", "text/plain"} {
-		body := io.NopCloser(readFunc(func([]byte) (int, error) {
-			t.Errorf("%s: the body was read", contentType)
-			return 0, io.EOF
-		}))
-		req := httptest.NewRequest(http.MethodPost, verifySecret, body)
-		req.Header.Set("Content-Type", contentType)
-		req.Header.Set("Content-Encoding", "gzip")
-		newHandler(t, newConfig(t)).ServeHTTP(httptest.NewRecorder(), req)
-	}
-}
-
-type readFunc func([]byte) (int, error)
-
-func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 // wantConnectError fails the test unless the error is just this.
 func wantConnectError(t *testing.T, err error, code connect.Code, message, challenge string) {

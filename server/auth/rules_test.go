@@ -7,17 +7,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/server/auth"
-
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 const (
 	clientsService = "/xeonr.auth.api.v1.ClientsService/"
-	verifySecret   = "/clientsd.v1.SecretsService/VerifySecret"
+	verifyPath     = "/clientsd.v1.SecretsService/VerifySecret"
 )
 
 func TestEveryProcedureHasARuleAndEveryRuleAProcedure(t *testing.T) {
@@ -40,7 +40,7 @@ func TestEveryProcedureHasARuleAndEveryRuleAProcedure(t *testing.T) {
 
 func proceduresOf(t *testing.T, service protoreflect.ServiceDescriptor) []string {
 	t.Helper()
-	var procedures []string
+	procedures := make([]string, 0, service.Methods().Len())
 	for i := range service.Methods().Len() {
 		method := service.Methods().Get(i)
 		if method.IsStreamingClient() || method.IsStreamingServer() {
@@ -74,7 +74,7 @@ func TestAuthorise(t *testing.T) {
 		{"GetClient", clientsService + "GetClient", plain, []string{all[0], all[4]}, auth.ScopeRead},
 		{"GetClient with the secret", clientsService + "GetClient", withSecret, []string{all[4]}, auth.ScopeRead},
 		{"GetClient with an unexpected message", clientsService + "GetClient", "?", []string{all[4]}, auth.ScopeRead},
-		{"VerifySecret", verifySecret, nil, []string{all[2]}, auth.ScopeVerify},
+		{"VerifySecret", verifyPath, nil, []string{all[2]}, auth.ScopeVerify},
 		{"GetPublicClients", clientsService + "GetPublicClients", nil, all, ""},
 	}
 	for _, tt := range tests {
@@ -121,7 +121,7 @@ func TestAuthoriseFailsClosed(t *testing.T) {
 			t.Errorf("procedure %q: got error %v, want ErrNotAllowed", procedure, err)
 		}
 	}
-	if err := auth.NewRules("").Authorise(t.Context(), verifySecret, nil); !errors.Is(err, auth.ErrNoToken) {
+	if err := auth.NewRules("").Authorise(t.Context(), verifyPath, nil); !errors.Is(err, auth.ErrNoToken) {
 		t.Errorf("no caller: got error %v, want ErrNoToken", err)
 	}
 	if err := (auth.Rules{"/a/B": {}}).Authorise(ctx, "/a/B", nil); err == nil {

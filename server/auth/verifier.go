@@ -65,21 +65,12 @@ type verifiedToken struct {
 // NewVerifier refuses a configuration that would trust nobody, trust one name
 // twice, or accept tokens meant for others.
 func NewVerifier(cfg Config) (*Verifier, error) {
-	if len(cfg.Issuers) == 0 {
-		return nil, errors.New("no token issuer is configured")
+	issuers, err := issuersByName(cfg.Issuers)
+	if err != nil {
+		return nil, err
 	}
 	if cfg.Audience == "" {
 		return nil, errors.New("no token audience is configured")
-	}
-	issuers := make(map[string]Issuer, len(cfg.Issuers))
-	for _, issuer := range cfg.Issuers {
-		if issuer.Name == "" || issuer.Key == nil {
-			return nil, errors.New("a token issuer lacks its name or its keys")
-		}
-		if _, taken := issuers[issuer.Name]; taken {
-			return nil, fmt.Errorf("token issuer %q is configured twice", issuer.Name)
-		}
-		issuers[issuer.Name] = issuer
 	}
 	verified, err := lru.New[[sha256.Size]byte, *verifiedToken](maxVerifiedTokens)
 	if err != nil {
@@ -90,6 +81,23 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 		now = time.Now
 	}
 	return &Verifier{issuers, cfg.Audience, cfg.RequireOrganisation, now, verified}, nil
+}
+
+func issuersByName(issuers []Issuer) (map[string]Issuer, error) {
+	if len(issuers) == 0 {
+		return nil, errors.New("no token issuer is configured")
+	}
+	named := make(map[string]Issuer, len(issuers))
+	for _, issuer := range issuers {
+		if issuer.Name == "" || issuer.Key == nil {
+			return nil, errors.New("a token issuer lacks its name or its keys")
+		}
+		if _, taken := named[issuer.Name]; taken {
+			return nil, fmt.Errorf("token issuer %q is configured twice", issuer.Name)
+		}
+		named[issuer.Name] = issuer
+	}
+	return named, nil
 }
 
 // Authenticate verifies the bearer token of a request. Beside the errors of
