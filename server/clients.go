@@ -28,6 +28,16 @@ type clientsService struct {
 
 	store *oauthclient.Store
 	logos logos
+	// encoding has a place for each image that may be worked on at once: one
+	// costs tens of megabytes and tenths of a second.
+	encoding chan struct{}
+}
+
+// logosAtOnce is how many images may be worked on at once.
+const logosAtOnce = 2
+
+func newClientsService(store *oauthclient.Store, url string) *clientsService {
+	return &clientsService{store: store, logos: logos{base: url}, encoding: make(chan struct{}, logosAtOnce)}
 }
 
 // RegenerateSecret rotates a client's secret.
@@ -133,11 +143,8 @@ func (s *clientsService) UploadClientLogo(ctx context.Context, req *apiv1.Upload
 	if err != nil {
 		return nil, err
 	}
-	png, err := logo.Encode(req.GetLogoData(), req.GetContentType())
-	var refused *logo.Error
-	if errors.As(err, &refused) {
-		return nil, logoViolation(refused)
-	} else if err != nil {
+	png, err := s.encode(ctx, req)
+	if err != nil {
 		return nil, err
 	}
 	set, err := s.store.SetLogo(ctx, call.Caller(ctx, face), id, png, logo.Hash(png))
@@ -145,6 +152,22 @@ func (s *clientsService) UploadClientLogo(ctx context.Context, req *apiv1.Upload
 		return nil, err
 	}
 	return &apiv1.UploadClientLogoResponse{LogoUrl: s.logos.location(set)}, nil
+}
+
+// encode waits for its turn, but not beyond the call's deadline.
+func (s *clientsService) encode(ctx context.Context, req *apiv1.UploadClientLogoRequest) ([]byte, error) {
+	select {
+	case s.encoding <- struct{}{}:
+		defer func() { <-s.encoding }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	png, err := logo.Encode(req.GetLogoData(), req.GetContentType())
+	var refused *logo.Error
+	if errors.As(err, &refused) {
+		return nil, logoViolation(refused)
+	}
+	return png, err
 }
 
 // GetPublicClients returns what anyone may know of the named clients.

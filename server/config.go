@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ type Config struct {
 	// RequireOrganisation refuses tokens that name no organisation. Otherwise
 	// they belong to the organisation "default".
 	RequireOrganisation bool
+	// Faces are the contracts to serve: xeonr, zitadel, vigilo. Empty: all.
+	Faces []string
 	// CORSOrigins are the origins whose pages may call. Empty: none; "*": all.
 	CORSOrigins []string
 	// Timeout is the deadline of a call that brings none. Zero: 10 s.
@@ -65,11 +68,12 @@ type Config struct {
 
 // Validate says everything that is wrong with the configuration, by the names
 // of the flags, or returns nil.
-func (c *Config) Validate() error {
+func (c Config) Validate() error {
 	return errors.Join(
 		c.validateListener(),
 		c.validateIssuers(),
 		validateBase("--public-url", c.PublicURL),
+		validateFaces(c.Faces),
 		validateOrigins(c.CORSOrigins),
 		secret.ValidatePrefix(c.SecretPrefix),
 		positive("--timeout", int64(c.Timeout)),
@@ -78,7 +82,7 @@ func (c *Config) Validate() error {
 	)
 }
 
-func (c *Config) validateListener() error {
+func (c Config) validateListener() error {
 	host, _, err := net.SplitHostPort(c.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr %q: must be host:port, such as 127.0.0.1:8080", c.Addr)
@@ -93,7 +97,7 @@ func (c *Config) validateListener() error {
 	return nil
 }
 
-func (c *Config) validateIssuers() error {
+func (c Config) validateIssuers() error {
 	switch {
 	case len(c.Issuers) > 0 && c.Audience == "":
 		return errors.New("--issuer: --audience is needed too, or tokens meant for other services would be accepted")
@@ -113,6 +117,9 @@ func (c Config) withDefaults() Config {
 	c.MaxInFlight = orDefault(c.MaxInFlight, 1024)
 	c.DrainTimeout = orDefault(c.DrainTimeout, 20*time.Second)
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	if len(c.Faces) == 0 {
+		c.Faces = faces
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -146,6 +153,15 @@ func validateBase(flag, text string) error {
 		return nil
 	}
 	return fmt.Errorf("%s %q: must be a URL such as https://clients.example.com", flag, text)
+}
+
+func validateFaces(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(faces, name) {
+			return fmt.Errorf("--face %q: must be one of %s", name, strings.Join(faces, ", "))
+		}
+	}
+	return nil
 }
 
 func validateOrigins(origins []string) error {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
+	"clientsd/server/auth"
 	"clientsd/server/call"
 	"clientsd/server/database"
 	"clientsd/server/oauthclient"
@@ -62,11 +63,14 @@ func isOurs(code connect.Code) bool {
 func connectError(err error) *connect.Error {
 	var ready *connect.Error
 	var domain *oauthclient.Error
+	var scope *auth.ScopeError
 	switch {
 	case errors.As(err, &ready):
 		return ready
 	case errors.As(err, &domain):
 		return domainError(domain)
+	case errors.As(err, &scope):
+		return auth.ConnectError(scope)
 	case errors.Is(err, context.DeadlineExceeded):
 		return connect.NewError(connect.CodeDeadlineExceeded, errDeadline)
 	case errors.Is(err, context.Canceled):
@@ -79,7 +83,7 @@ func connectError(err error) *connect.Error {
 func databaseError(err error) *connect.Error {
 	switch database.Classify(err) {
 	case database.Unavailable:
-		return connect.NewError(connect.CodeUnavailable, errUnavailable)
+		return unavailable(errUnavailable)
 	case database.Interrupted:
 		return connect.NewError(connect.CodeDeadlineExceeded, errDeadline)
 	case database.Corrupt:

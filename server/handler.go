@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rsa"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -13,14 +12,11 @@ import (
 	"connectrpc.com/validate"
 	"github.com/rs/cors"
 
-	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/server/auth"
 	"clientsd/server/call"
+	"clientsd/server/zitadel"
 )
-
-// errBusy answers a call over the bound of calls at once.
-var errBusy = errors.New("too many calls at once: try again in a second")
 
 // handler is everything the port answers. From the outside in: id, CORS,
 // security headers, then the routes; a call to a service goes on through the
@@ -32,20 +28,18 @@ func (s *Server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	rules := auth.NewRules(s.config.SecretReadScope)
-	options := s.options(rules)
-	guard := func(h http.Handler) http.Handler {
-		return limitInFlight(s.config.MaxInFlight, refuseBusy(options))(auth.Middleware(verifier, rules, options...)(limitBody(h)))
+	routes := &routes{
+		Server:   s,
+		mux:      http.NewServeMux(),
+		verifier: verifier,
+		rules:    rules,
+		options:  s.options(rules),
+		places:   make(places, s.config.MaxInFlight),
 	}
-	mux := http.NewServeMux()
-	handle := func(path string, h http.Handler) { mux.Handle(path, guard(h)) }
-	handle(apiv1connect.NewClientsServiceHandler(
-		&clientsService{store: s.store, logos: logos{base: s.url}}, options...))
-	handle(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: s.store}, options...))
-	mux.HandleFunc(logoPattern, serveLogo(s.store, s.config.Log))
-	mux.HandleFunc("GET /.well-known/jwks.json", s.serveJWKS)
-	s.handleHealth(mux)
-	handleReflection(mux)
-	return call.Identify(s.cors(secureHeaders(mux))), nil
+	if err := routes.mount(); err != nil {
+		return nil, err
+	}
+	return call.Identify(s.cors(secureHeaders(routes))), nil
 }
 
 // options are those of every RPC handler. The order of the interceptors is the
@@ -60,6 +54,7 @@ func (s *Server) options(rules auth.Rules) []connect.HandlerOption {
 		connect.WithInterceptors(
 			mapErrors(s.config.Log),
 			rules.Interceptor(),
+			limitLists(),
 			validate.NewInterceptor(),
 			deadline(s.config.Timeout),
 		),
@@ -115,19 +110,14 @@ func (s *Server) remoteIssuers() ([]auth.Issuer, error) {
 	return issuers, nil
 }
 
-// refuseBusy answers in the protocol of the caller.
-func refuseBusy(options []connect.HandlerOption) func(http.ResponseWriter, *http.Request) {
-	writer := connect.NewErrorWriter(options...)
-	return func(w http.ResponseWriter, r *http.Request) {
-		_ = writer.Write(w, r, connect.NewError(connect.CodeUnavailable, errBusy)) // a caller who has gone needs no answer
-	}
-}
-
 // secureHeaders are on every answer; what is made to be cached says so itself.
+// A GET of public clients has no default to replace: Connect would add to it.
 func secureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
+		if r.Method != http.MethodGet || r.URL.Path != apiv1connect.ClientsServiceGetPublicClientsProcedure {
+			w.Header().Set("Cache-Control", "no-store")
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -141,7 +131,7 @@ func (s *Server) cors(next http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		AllowedOrigins: s.config.CORSOrigins,
 		AllowedMethods: connectcors.AllowedMethods(),
-		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", call.IDHeader),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", call.IDHeader, zitadel.OrganisationHeader),
 		ExposedHeaders: append(connectcors.ExposedHeaders(), "Www-Authenticate", "Retry-After", call.IDHeader),
 		MaxAge:         int((2 * time.Hour).Seconds()),
 	}).Handler(next)

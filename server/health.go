@@ -4,16 +4,9 @@ import (
 	"context"
 	"net/http"
 
-	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
-
-	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
-	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 )
-
-// services are what health and reflection speak of.
-var services = []string{apiv1connect.ClientsServiceName, clientsdv1connect.SecretsServiceName}
 
 // handleHealth mounts what load balancers ask: /livez, whether the process
 // answers; /readyz and grpc.health.v1, whether it can do its work.
@@ -28,7 +21,7 @@ func (s *Server) handleHealth(mux *http.ServeMux) {
 		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	mux.Handle(grpchealth.NewHandler(healthChecker{s}, connect.WithReadMaxBytes(messageLimit)))
+	handleOpen(mux)(grpchealth.NewHandler(healthChecker{s}, withLimits()))
 }
 
 // notReady is why the server cannot work now, or empty. It names no cause an
@@ -55,7 +48,7 @@ type healthChecker struct{ server *Server }
 
 // Check knows the empty name, which means the server, and each service.
 func (h healthChecker) Check(ctx context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
-	known := grpchealth.NewStaticChecker(services...)
+	known := grpchealth.NewStaticChecker(h.server.services()...)
 	answer, err := known.Check(ctx, req)
 	if err != nil {
 		return nil, err
@@ -68,9 +61,15 @@ func (h healthChecker) Check(ctx context.Context, req *grpchealth.CheckRequest) 
 
 // handleReflection lets tools such as grpcurl and buf curl find the services.
 // What they learn is in the public proto files.
-func handleReflection(mux *http.ServeMux) {
+func handleReflection(mux *http.ServeMux, services []string) {
 	reflector := grpcreflect.NewStaticReflector(append([]string{grpchealth.HealthV1ServiceName}, services...)...)
-	limit := connect.WithReadMaxBytes(messageLimit)
-	mux.Handle(grpcreflect.NewHandlerV1(reflector, limit))
-	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, limit))
+	handle := handleOpen(mux)
+	handle(grpcreflect.NewHandlerV1(reflector, withLimits()))
+	handle(grpcreflect.NewHandlerV1Alpha(reflector, withLimits()))
+}
+
+// handleOpen mounts a service that needs no token, under the same bounds of
+// what it reads as those that do.
+func handleOpen(mux *http.ServeMux) func(path string, h http.Handler) {
+	return func(path string, h http.Handler) { mux.Handle(path, limitBody(h)) }
 }

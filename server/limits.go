@@ -2,12 +2,18 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server/oauthclient"
 )
 
 const (
@@ -19,6 +25,9 @@ const (
 	envelopeSlack = 1 << 10
 	// compressFrom is the size from which an answer is compressed, in bytes.
 	compressFrom = 4 << 10
+	// maxListed bounds the elements of a list in a request. No message rule
+	// allows more.
+	maxListed = 100
 
 	// maxStreams bounds the calls at once on one HTTP/2 connection.
 	maxStreams = 100
@@ -51,19 +60,38 @@ func withLimits() connect.HandlerOption {
 // the end of an endless body.
 func limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, limitFor(r.URL.Path)+envelopeSlack)
+		r.Body = requestBody{http.MaxBytesReader(w, r.Body, limitFor(r.URL.Path)+envelopeSlack)}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// limitInFlight bounds the calls at once; one more is told to come back.
-func limitInFlight(limit int, refuse func(http.ResponseWriter, *http.Request)) func(http.Handler) http.Handler {
-	slots := make(chan struct{}, limit)
+// errBody answers a body that breaks off, comes too slowly or is badly chunked.
+var errBody = errors.New("the body of the request cannot be read to its end")
+
+// requestBody says of a body that cannot be read that the request is at fault:
+// Connect would answer with what the connection says, as a fault of ours.
+type requestBody struct{ io.ReadCloser }
+
+// Read passes on the end of the body and its being over the limit.
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	var tooLarge *http.MaxBytesError
+	if err == nil || errors.Is(err, io.EOF) || errors.As(err, &tooLarge) {
+		return n, err
+	}
+	return n, connect.NewError(connect.CodeInvalidArgument, errBody)
+}
+
+// places bound the calls at once, over all faces together.
+type places chan struct{}
+
+// limit tells a call that finds no place to come back.
+func (p places) limit(refuse http.HandlerFunc) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			select {
-			case slots <- struct{}{}:
-				defer func() { <-slots }()
+			case p <- struct{}{}:
+				defer func() { <-p }()
 				next.ServeHTTP(w, r)
 			default:
 				w.Header().Set("Retry-After", "1")
@@ -85,4 +113,39 @@ func deadline(timeout time.Duration) connect.UnaryInterceptorFunc {
 			return next(ctx, req)
 		}
 	}
+}
+
+// limitLists refuses a list that is too long before the message rules see it:
+// they would say of each of its elements what is wrong with it, a few megabytes
+// of answer for a small request.
+func limitLists() connect.UnaryInterceptorFunc {
+	return func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			if message, ok := req.Any().(proto.Message); ok {
+				if err := oauthclient.NewInvalid(longLists(message.ProtoReflect(), "")...); err != nil {
+					return nil, err
+				}
+			}
+			return next(ctx, req)
+		}
+	}
+}
+
+// longLists looks at the lists of a message and of the messages in it, but not
+// at those inside of lists: their number is bounded by the size of the request.
+func longLists(message protoreflect.Message, path string) []oauthclient.Violation {
+	var found []oauthclient.Violation
+	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		name := path + string(field.Name())
+		switch {
+		case field.IsList() && value.List().Len() > maxListed:
+			found = append(found, oauthclient.Violation{
+				Field: name, Rule: "repeated.max_items", Message: fmt.Sprintf("must contain no more than %d items", maxListed),
+			})
+		case field.Message() != nil && !field.IsList() && !field.IsMap():
+			found = append(found, longLists(value.Message(), name+".")...)
+		}
+		return true
+	})
+	return found
 }

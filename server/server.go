@@ -135,8 +135,11 @@ func (s *Server) httpServer(handler http.Handler) (*http.Server, error) {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 	}
-	limits := &http2.Server{MaxConcurrentStreams: maxStreams, IdleTimeout: idleTimeout}
-	if err := http2.ConfigureServer(server, limits); err != nil { //nolint:staticcheck // see above: deprecated in favour of the toolchain's copy
+	err := http2.ConfigureServer(server, &http2.Server{ //nolint:staticcheck // see above: deprecated in favour of the toolchain's copy
+		MaxConcurrentStreams: maxStreams,
+		IdleTimeout:          idleTimeout,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("configure HTTP/2: %w", err)
 	}
 	return server, nil

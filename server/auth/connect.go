@@ -8,9 +8,9 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 )
 
-// connectError maps an error of this package to Connect. The challenge that
+// ConnectError maps an error of this package to Connect. The challenge that
 // goes with it is not part of it: see setChallenge.
-func connectError(err error) *connect.Error {
+func ConnectError(err error) *connect.Error {
 	var lacking *ScopeError
 	switch {
 	case errors.Is(err, ErrKeysUnavailable):

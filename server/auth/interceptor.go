@@ -28,7 +28,7 @@ func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			if call, ok := connect.CallInfoForHandlerContext(ctx); ok {
 				setChallenge(call.ResponseHeader(), err)
 			}
-			return nil, connectError(err)
+			return nil, ConnectError(err)
 		}
 		return next(ctx, req)
 	}
@@ -42,6 +42,6 @@ func (i interceptor) WrapStreamingClient(next connect.StreamingClientFunc) conne
 // WrapStreamingHandler denies every call.
 func (i interceptor) WrapStreamingHandler(connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(context.Context, connect.StreamingHandlerConn) error {
-		return connectError(ErrNotAllowed)
+		return ConnectError(ErrNotAllowed)
 	}
 }

@@ -22,17 +22,31 @@ import (
 // [connectrpc.com/authn]: https://pkg.go.dev/connectrpc.com/authn
 func Middleware(v *Verifier, rules Rules, opts ...connect.HandlerOption) func(http.Handler) http.Handler {
 	errorWriter := connect.NewErrorWriter(opts...)
+	guard := Guard(v, func(w http.ResponseWriter, r *http.Request, err error) {
+		_ = errorWriter.Write(w, r, ConnectError(err)) // the caller has gone
+	})
 	return func(next http.Handler) http.Handler {
+		guarded := guard(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			// The whole path decides, as it does in the generated handlers.
 			if rules[r.URL.Path].Public {
 				next.ServeHTTP(w, r)
 				return
 			}
+			guarded.ServeHTTP(w, r)
+		})
+	}
+}
+
+// Guard is Middleware for a face with error answers of its own: refuse writes
+// one for an error of [Verifier.Authenticate]. The challenge is set already.
+func Guard(v *Verifier, refuse func(http.ResponseWriter, *http.Request, error)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			principal, err := v.Authenticate(r.Context(), r.Header)
 			if err != nil {
 				setChallenge(w.Header(), err)
-				_ = errorWriter.Write(w, r, connectError(err)) // the caller has gone
+				refuse(w, r, err)
 				return
 			}
 			next.ServeHTTP(w, r.WithContext(WithPrincipal(r.Context(), principal)))

@@ -6,6 +6,7 @@ import (
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
 )
 
 // The scopes. None implies another: managing clients does not include reading
@@ -18,6 +19,10 @@ const (
 	ScopeManage = "oauth:clients:manage"
 	// ScopeVerify allows to ask whether a secret is valid.
 	ScopeVerify = "oauth:clients:verify"
+	// ScopeAppWrite is ZITADEL's name for what ScopeManage allows on its face.
+	ScopeAppWrite = "project.app.write"
+	// ScopeClientManage is Vigilo's name for what ScopeManage allows on its face.
+	ScopeClientManage = "client:manage"
 	// ScopeAdmin allows to set whether a client is verified. It opens no
 	// procedure by itself.
 	ScopeAdmin = "admin"
@@ -29,6 +34,8 @@ type Rule struct {
 	Public bool
 	// Scope is the scope every call needs.
 	Scope string
+	// Or is a scope that does as well. Empty: none.
+	Or string
 	// Also returns a second scope that a call with this message needs, or
 	// the empty string. Nil: none does.
 	Also func(msg any) string
@@ -55,6 +62,8 @@ func NewRules(secretReadScope string) Rules {
 		apiv1connect.ClientsServiceUploadClientLogoProcedure:  {Scope: ScopeManage},
 		apiv1connect.ClientsServiceGetPublicClientsProcedure:  {Public: true},
 		clientsdv1connect.SecretsServiceVerifySecretProcedure: {Scope: ScopeVerify},
+
+		managementv1connect.ManagementServiceRegenerateOIDCClientSecretProcedure: {Scope: ScopeManage, Or: ScopeAppWrite},
 	}
 }
 
@@ -88,7 +97,7 @@ func (r Rules) Authorise(ctx context.Context, procedure string, msg any) error {
 }
 
 func (r Rule) authorise(principal *Principal, msg any) error {
-	if !principal.HasScope(r.Scope) {
+	if !principal.HasScope(r.Scope) && (r.Or == "" || !principal.HasScope(r.Or)) {
 		return &ScopeError{Scope: r.Scope}
 	}
 	if r.Also == nil {

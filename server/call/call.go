@@ -58,6 +58,7 @@ func Caller(ctx context.Context, face string) oauthclient.Caller {
 	i, _ := ctx.Value(contextKey{}).(info)
 	return oauthclient.Caller{
 		Organisation: principal.Organisation,
+		Home:         principal.Organisation,
 		Issuer:       principal.Issuer,
 		Subject:      principal.Subject,
 		ClientID:     principal.ClientID,

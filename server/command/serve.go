@@ -24,6 +24,7 @@ type Serve struct {
 	RequireOrganisation bool     `help:"Refuse tokens without an organisation. Otherwise they belong to the organisation default."`
 	SecretReadScope     string   `default:"oauth:clients:manage" help:"Scope that GetClient needs to show a secret, beside oauth:clients:read."`
 
+	Face         []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" help:"Contracts to serve: ${enum}. May repeat."`
 	SecretPrefix string        `default:"sk_live_" help:"What new secrets begin with: letters, digits and _, up to 32."`
 	CORSOrigin   []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
 	Timeout      time.Duration `default:"10s" help:"Deadline of a call that brings none."`
@@ -73,6 +74,7 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		JWKSURLs:            c.JWKSURL,
 		Audience:            c.Audience,
 		RequireOrganisation: c.RequireOrganisation,
+		Faces:               c.Face,
 		CORSOrigins:         c.CORSOrigin,
 		Timeout:             c.Timeout,
 		MaxInFlight:         c.MaxInFlight,

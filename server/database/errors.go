@@ -31,7 +31,7 @@ func Classify(err error) Failure {
 	if !errors.As(err, &failure) {
 		return Unknown
 	}
-	switch failure.Code { //nolint:exhaustive // every other code is a fault of ours
+	switch failure.Code {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrCantOpen, sqlite3.ErrReadonly:
 		return Unavailable
 	case sqlite3.ErrInterrupt:

@@ -31,6 +31,7 @@ type Grant struct {
 // claims are those of the wire contract's access tokens.
 type claims struct {
 	jwt.Claims
+
 	Scope        string `json:"scope"`
 	Organisation string `json:"urn:xeonr:auth:organisation_id,omitempty"`
 }

@@ -28,7 +28,7 @@ func (s *Store) record(ctx context.Context, tx *ent.Tx, caller Caller, row *Clie
 		SetActorIssuer(caller.Issuer).
 		SetActorSubject(caller.Subject).
 		SetActorClientID(caller.ClientID).
-		SetActorOrganisation(caller.Organisation).
+		SetActorOrganisation(caller.Home).
 		SetRequestID(caller.RequestID).
 		SetAddress(caller.Address).
 		SetFace(caller.Face).

@@ -27,6 +27,9 @@ type Caller struct {
 	// Organisation bounds what the caller sees and changes: a client of another
 	// one does not exist.
 	Organisation string
+	// Home is the organisation of the caller. It differs from Organisation only
+	// for an admin who acts in another one.
+	Home string
 	// Issuer and Subject are the iss and sub of the access token.
 	Issuer, Subject string
 	// ClientID is the client the token was issued to. Empty: the token names none.
@@ -36,6 +39,12 @@ type Caller struct {
 	// RequestID, Address and Face say which call this is: its id, the remote
 	// address and the service it came through.
 	RequestID, Address, Face string
+}
+
+// In is the caller acting in another organisation. Only an admin may.
+func (c Caller) In(organisation string) Caller {
+	c.Organisation = organisation
+	return c
 }
 
 // A Record is a client and, if that was asked for and allowed, its secret.

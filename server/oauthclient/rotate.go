@@ -7,12 +7,16 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
+	"clientsd/ent/oauthclient"
 )
 
 // RotateInput names the client whose secret is rotated.
 type RotateInput struct {
 	// ClientID is the client.
 	ClientID uuid.UUID
+	// ApplicationID is the application that owns the client: with another one
+	// the client does not exist. Empty: whichever does.
+	ApplicationID string
 	// Release says whether the record is to carry the new secret.
 	Release bool
 }
@@ -30,10 +34,10 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 	}
 	record := Record{}
 	err = s.inTx(ctx, "rotate secret", func(tx *ent.Tx) (err error) {
-		record.Client, err = s.replaceSecret(ctx, tx, caller, in.ClientID, made)
+		record.Client, err = s.replaceSecret(ctx, tx, caller, in, made)
 		switch {
 		case ent.IsNotFound(err):
-			return whyNotRotated(ctx, tx, caller, in.ClientID)
+			return whyNotRotated(ctx, tx, caller, in)
 		case err != nil:
 			return err
 		}
@@ -49,8 +53,12 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 }
 
 // whyNotRotated tells a public client from one that is not there.
-func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.UUID) error {
-	exists, err := tx.OAuthClient.Query().Where(visible(caller, id)).Exist(ctx)
+func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput) error {
+	query := tx.OAuthClient.Query().Where(visible(caller, in.ClientID))
+	if in.ApplicationID != "" {
+		query.Where(oauthclient.ApplicationID(in.ApplicationID))
+	}
+	exists, err := query.Exist(ctx)
 	switch {
 	case err != nil:
 		return err

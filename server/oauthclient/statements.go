@@ -23,6 +23,7 @@ type querier interface {
 // them.
 type statements struct {
 	get, digests, rotate string
+	rotateOf             string // only if the named application owns the client
 }
 
 func newStatements() statements {
@@ -39,7 +40,17 @@ func newStatements() statements {
 		From(entsql.Table(oauthclient.Table)).
 		Where(own()).
 		Query()
-	rotate, _ := builder.Update(oauthclient.Table).
+	return statements{
+		get:      get,
+		digests:  digests,
+		rotate:   rotation(own()),
+		rotateOf: rotation(own(), entsql.EQ(oauthclient.FieldApplicationID, "")),
+	}
+}
+
+// rotation is the conditional UPDATE … RETURNING of a confidential client.
+func rotation(conditions ...*entsql.Predicate) string {
+	text, _ := entsql.Dialect(dialect.SQLite).Update(oauthclient.Table).
 		Set(oauthclient.FieldSecretDigest, []byte{}).
 		Set(oauthclient.FieldSecretSealed, []byte{}).
 		Set(oauthclient.FieldSecretCreatedAt, time.Time{}).
@@ -48,10 +59,10 @@ func newStatements() statements {
 		Set(oauthclient.FieldRevision, entsql.Raw("revision + 1")).
 		SetNull(oauthclient.FieldPreviousSecretDigest).
 		SetNull(oauthclient.FieldPreviousSecretExpiresAt).
-		Where(entsql.And(entsql.IsTrue(oauthclient.FieldHasSecret), own())).
+		Where(entsql.And(append(conditions, entsql.IsTrue(oauthclient.FieldHasSecret))...)).
 		Returning(oauthclient.Columns...).
 		Query()
-	return statements{get: get, digests: digests, rotate: rotate}
+	return text
 }
 
 // getRow returns one client as the caller may see it, or a NotFoundError.
@@ -62,9 +73,13 @@ func (s *Store) getRow(ctx context.Context, q querier, caller Caller, id uuid.UU
 // replaceSecret is the conditional UPDATE … RETURNING of a rotation: never
 // read, then write. It returns a NotFoundError if the caller sees no such
 // client, or one without a secret.
-func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.UUID, made issued) (*Client, error) {
+func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput, made issued) (*Client, error) {
 	now := s.now()
-	return scan(tx.QueryContext(ctx, s.statements.rotate, made.digest, made.sealed, now, now, id, caller.Organisation))
+	statement, args := s.statements.rotate, []any{made.digest, made.sealed, now, now, in.ClientID, caller.Organisation}
+	if in.ApplicationID != "" {
+		statement, args = s.statements.rotateOf, append(args, in.ApplicationID)
+	}
+	return scan(tx.QueryContext(ctx, statement, args...))
 }
 
 func scan(rows *sql.Rows, err error) (*Client, error) {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // violations collects what is wrong with an input, so that a caller learns of
@@ -131,6 +132,8 @@ func parseURI(text string) (parsed *url.URL, problem string) {
 		return nil, "must not carry a user or password"
 	case strings.Contains(parsed.Host, "*"):
 		return nil, "must not have a wildcard in its host"
+	case strings.ContainsFunc(parsed.Host, func(r rune) bool { return r > unicode.MaxASCII }):
+		return nil, "must have its host in ASCII: an international name begins with xn--"
 	default:
 		return parsed, ""
 	}

@@ -2,12 +2,16 @@ package servertest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
@@ -50,6 +54,31 @@ func (s *Server) Clients(p Protocol, token string) apiv1connect.ClientsServiceCl
 // Secrets is our own service as the holder of token sees it.
 func (s *Server) Secrets(p Protocol, token string) clientsdv1connect.SecretsServiceClient {
 	return clientsdv1connect.NewSecretsServiceClient(HTTPClient(p.http2), s.URL, p.clientOptions(token)...)
+}
+
+// Call calls any method of a service, for tests that take the methods from the
+// descriptors.
+func (s *Server) Call(
+	ctx context.Context, p Protocol, token string, method protoreflect.MethodDescriptor, request *dynamicpb.Message,
+) (*dynamicpb.Message, error) {
+	procedure := "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
+	options := slices.Concat(p.clientOptions(token), []connect.ClientOption{
+		connect.WithSchema(method),
+		connect.WithResponseInitializer(func(_ connect.Spec, message any) error {
+			answer, ok := message.(*dynamicpb.Message)
+			if !ok {
+				return fmt.Errorf("message of type %T", message)
+			}
+			*answer = *dynamicpb.NewMessage(method.Output())
+			return nil
+		}),
+	})
+	client := connect.NewClient[dynamicpb.Message, dynamicpb.Message](HTTPClient(p.http2), s.URL+procedure, options...)
+	answer, err := client.CallUnary(ctx, connect.NewRequest(request))
+	if err != nil {
+		return nil, err
+	}
+	return answer.Msg, nil
 }
 
 // PostJSON sends body as curl would, and returns the answer as it came.

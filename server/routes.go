@@ -1,0 +1,119 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+
+	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
+	"clientsd/server/auth"
+	"clientsd/server/database"
+	"clientsd/server/vigilo"
+	"clientsd/server/zitadel"
+)
+
+// errBusy answers a call over the bound of calls at once.
+var errBusy = errors.New("too many calls at once: try again in a second")
+
+// faces are the contracts that are served, by their names on the command line.
+var faces = []string{face, zitadel.Face, vigilo.Face}
+
+// routes says which handler answers which path. The REST faces come before the
+// mux, which would redirect a path with an empty segment.
+type routes struct {
+	*Server
+
+	mux      *http.ServeMux
+	verifier *auth.Verifier
+	rules    auth.Rules
+	options  []connect.HandlerOption
+	places   places
+
+	zitadelREST, vigilo http.Handler // nil: switched off
+}
+
+// ServeHTTP finds the handler of a path.
+func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	switch {
+	case r.vigilo != nil && vigilo.Owns(req):
+		r.vigilo.ServeHTTP(w, req)
+	case r.zitadelREST != nil && strings.HasPrefix(req.URL.Path, zitadel.RESTPrefix):
+		r.zitadelREST.ServeHTTP(w, req)
+	default:
+		r.mux.ServeHTTP(w, req)
+	}
+}
+
+func (r *routes) mount() error {
+	r.rpc(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: r.store}, r.options...))
+	if r.serves(face) {
+		r.rpc(apiv1connect.NewClientsServiceHandler(newClientsService(r.store, r.url), r.options...))
+	}
+	if r.serves(vigilo.Face) {
+		r.mountVigilo()
+	}
+	r.mux.HandleFunc(logoPattern, serveLogo(r.store, r.config.Log))
+	r.mux.HandleFunc("GET /.well-known/jwks.json", r.serveJWKS)
+	r.handleHealth(r.mux)
+	handleReflection(r.mux, r.services())
+	if !r.serves(zitadel.Face) {
+		return nil
+	}
+	return r.mountZitadel()
+}
+
+func (r *routes) mountVigilo() {
+	handler := &vigilo.Handler{
+		Store:        r.store,
+		Authenticate: r.verifier.Authenticate,
+		Unavailable:  func(err error) bool { return database.Classify(err) == database.Unavailable },
+		Log:          r.config.Log,
+		Timeout:      r.config.Timeout,
+	}
+	r.vigilo = r.places.limit(handler.Busy)(limitBody(handler))
+}
+
+func (r *routes) mountZitadel() (err error) {
+	service := &zitadel.Service{Store: r.store}
+	r.rpc(managementv1connect.NewManagementServiceHandler(service, r.options...))
+	rest, err := zitadel.NewREST(service, messageLimit, r.options...)
+	if err != nil {
+		return err
+	}
+	busy := func(w http.ResponseWriter, _ *http.Request) { zitadel.WriteError(w, unavailable(errBusy)) }
+	refuse := func(w http.ResponseWriter, _ *http.Request, err error) { zitadel.WriteError(w, auth.ConnectError(err)) }
+	r.zitadelREST = r.places.limit(busy)(auth.Guard(r.verifier, refuse)(limitBody(rest)))
+	return nil
+}
+
+// rpc mounts the service of a generated handler behind everything that comes
+// before a call's body is read.
+func (r *routes) rpc(path string, handler http.Handler) {
+	writer := connect.NewErrorWriter(r.options...)
+	busy := func(w http.ResponseWriter, req *http.Request) {
+		_ = writer.Write(w, req, unavailable(errBusy)) // a caller who has gone needs no answer
+	}
+	authenticated := auth.Middleware(r.verifier, r.rules, r.options...)
+	r.mux.Handle(path, r.places.limit(busy)(authenticated(limitBody(handler))))
+}
+
+func (s *Server) serves(name string) bool { return slices.Contains(s.config.Faces, name) }
+
+// services are what health and reflection speak of.
+func (s *Server) services() []string {
+	names := []string{clientsdv1connect.SecretsServiceName}
+	if s.serves(face) {
+		names = append(names, apiv1connect.ClientsServiceName)
+	}
+	if s.serves(zitadel.Face) {
+		names = append(names, managementv1connect.ManagementServiceName)
+	}
+	return names
+}
+
+func unavailable(err error) *connect.Error { return connect.NewError(connect.CodeUnavailable, err) }

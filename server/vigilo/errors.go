@@ -1,0 +1,102 @@
+package vigilo
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"clientsd/server/auth"
+	"clientsd/server/call"
+	"clientsd/server/oauthclient"
+)
+
+// failure is an error as the original answers it.
+type failure struct {
+	status      int
+	challenge   string
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// Error is the description.
+func (f failure) Error() string { return f.Description }
+
+// What the original documents, to the letter.
+var (
+	errMissingID = failure{status: http.StatusBadRequest, Code: "invalid_request", Description: "missing 'client_id' in request"}
+	errNoClient  = failure{status: http.StatusUnauthorized, Code: "invalid_client", Description: "client does not exist with the given ID"}
+	errPublic    = failure{status: http.StatusForbidden, Code: "unauthorized_client", Description: "client is not type 'confidential'"}
+	errScope     = failure{
+		status: http.StatusForbidden, challenge: `Bearer error="insufficient_scope"`,
+		Code: "invalid_scope", Description: "client does not have required scope 'client:manage'",
+	}
+	errInternal = failure{status: http.StatusInternalServerError, Code: "internal_server_error", Description: "failed to regenerate client_secret"}
+)
+
+// What it does not document, in the same form.
+var (
+	errMethod      = failure{status: http.StatusMethodNotAllowed, Code: "invalid_request", Description: "only POST is allowed"}
+	errBody        = failure{status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "the request body is too large or breaks off"}
+	errUnavailable = failure{status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "try again later"}
+)
+
+// badToken says what is wrong with the token; what is said is never a part of it.
+func badToken(err error) failure {
+	return failure{
+		status: http.StatusUnauthorized, challenge: `Bearer error="invalid_token"`,
+		Code: "invalid_token", Description: err.Error(),
+	}
+}
+
+// failureOf is the one table of this face. Everything it does not know is the
+// fixed sentence.
+func failureOf(err error, unavailable func(error) bool) failure {
+	var known failure
+	var token *auth.TokenError
+	var scope *auth.ScopeError
+	var domain *oauthclient.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, auth.ErrNoToken) || errors.As(err, &token):
+		return badToken(err)
+	case errors.As(err, &scope):
+		return errScope
+	case errors.As(err, &domain):
+		return domainFailure(domain)
+	case errors.Is(err, auth.ErrKeysUnavailable) || errors.Is(err, context.DeadlineExceeded) || unavailable(err):
+		return errUnavailable
+	default:
+		return errInternal
+	}
+}
+
+func domainFailure(err *oauthclient.Error) failure {
+	switch err.Kind { //nolint:exhaustive // a rotation has no other failures
+	case oauthclient.NotFound:
+		return errNoClient
+	case oauthclient.Precondition:
+		return errPublic
+	default:
+		return errInternal
+	}
+}
+
+// Busy answers a call over the bound of calls at once.
+func (h *Handler) Busy(w http.ResponseWriter, r *http.Request) { h.Refuse(w, r, errUnavailable) }
+
+// Refuse answers an error, and tells the log of those an operator must hear of.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	answer := failureOf(err, h.Unavailable)
+	if answer.status >= http.StatusInternalServerError {
+		h.Log.ErrorContext(r.Context(), "call failed", "face", Face, "status", answer.status,
+			"request_id", call.ID(r.Context()), "error", err)
+	}
+	if answer.challenge != "" {
+		w.Header().Set("Www-Authenticate", answer.challenge)
+	}
+	if answer.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", http.MethodPost)
+	}
+	write(w, answer.status, answer)
+}
