@@ -12,12 +12,14 @@ import (
 
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	managementv1 "clientsd/gen/go/zitadel/management/v1"
 	"clientsd/server/auth"
 )
 
 const (
 	clientsService = "/xeonr.auth.api.v1.ClientsService/"
 	verifyPath     = "/clientsd.v1.SecretsService/VerifySecret"
+	zitadelPath    = "/zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"
 )
 
 func TestEveryProcedureHasARuleAndEveryRuleAProcedure(t *testing.T) {
@@ -26,6 +28,7 @@ func TestEveryProcedureHasARuleAndEveryRuleAProcedure(t *testing.T) {
 	for _, file := range []protoreflect.FileDescriptor{
 		apiv1.File_xeonr_auth_api_v1_clients_service_proto,
 		clientsdv1.File_clientsd_v1_secrets_service_proto,
+		managementv1.File_zitadel_management_v1_management_proto,
 	} {
 		for i := range file.Services().Len() {
 			procedures = append(procedures, proceduresOf(t, file.Services().Get(i))...)
@@ -58,7 +61,10 @@ func TestAuthorise(t *testing.T) {
 		withSecret = &apiv1.GetClientRequest{IncludeSecret: true}
 	)
 	// A row says which of these scopes, each alone, open the procedure.
-	all := []string{auth.ScopeRead, auth.ScopeManage, auth.ScopeVerify, auth.ScopeAdmin, auth.ScopeRead + " " + auth.ScopeManage}
+	all := []string{
+		auth.ScopeRead, auth.ScopeManage, auth.ScopeVerify, auth.ScopeAdmin, auth.ScopeRead + " " + auth.ScopeManage,
+		auth.ScopeAppWrite, auth.ScopeClientManage,
+	}
 	tests := []struct {
 		name, procedure string
 		msg             any
@@ -75,6 +81,7 @@ func TestAuthorise(t *testing.T) {
 		{"GetClient with the secret", clientsService + "GetClient", withSecret, []string{all[4]}, auth.ScopeRead},
 		{"GetClient with an unexpected message", clientsService + "GetClient", "?", []string{all[4]}, auth.ScopeRead},
 		{"VerifySecret", verifyPath, nil, []string{all[2]}, auth.ScopeVerify},
+		{"RegenerateOIDCClientSecret", zitadelPath, nil, []string{all[1], all[4], all[5]}, auth.ScopeManage},
 		{"GetPublicClients", clientsService + "GetPublicClients", nil, all, ""},
 	}
 	for _, tt := range tests {
