@@ -1,0 +1,93 @@
+# What a developer runs. .ci/run runs the same, so that both agree.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+MAKEFLAGS += --no-builtin-rules --no-print-directory --warn-undefined-variables
+
+# buf has a module file of its own: its dependencies stay out of the server's.
+BUF ?= go tool -modfile=tools.mod buf
+BIN := .cache/bin
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
+GRPCURL := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+PROTOVALIDATE := github.com/bufbuild/protovalidate@v1.2.2
+VALIDATE := buf/validate/validate.proto
+CONTRACT := .ci/contract.binpb
+
+.PHONY: help
+help: ## List the targets (default)
+	@sed -n 's/^\([a-z_]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: build
+build: ## Build ./clientsd
+	go build -o clientsd .
+
+.PHONY: test
+test: ## Run the tests; needs nothing but Go and gcc
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests under the race detector
+	go test -race ./...
+
+.PHONY: bench
+bench: ## Measure; README.md says how to read it
+	go test -run '^$$' -bench . ./server/...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every fuzz target for a few seconds
+	.ci/fuzz
+
+.PHONY: foreign
+foreign: $(BIN)/grpcurl $(BIN)/buf build ## Call the running binary with curl, grpcurl and buf curl
+	PATH="$$PWD:$$PWD/$(BIN):$$PATH" go test -count=1 -timeout 5m ./.ci/foreign
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint third_party ## Check Go and proto files for style and common mistakes
+	go vet ./... ./.ci/...
+	$(BIN)/golangci-lint run ./... ./.ci/...
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+
+.PHONY: format
+format: $(BIN)/golangci-lint ## Format Go and proto files
+	$(BIN)/golangci-lint fmt
+	$(BUF) format --write
+
+.PHONY: generate
+generate: third_party ## Make gen/, ent/ and openapi.yaml anew, and plan a migration if the schema changed
+	$(BUF) generate
+	$(BUF) generate --template server/openapi/buf.gen.yaml
+	go generate ./ent
+
+.PHONY: fresh
+fresh: ## Check that what is generated is what the tree says
+	.ci/fresh
+
+.PHONY: breaking
+breaking: third_party ## Check that the contract has not changed incompatibly
+	$(BUF) breaking proto --against $(CONTRACT)
+
+.PHONY: image
+image: breaking ## Take compatible changes of the contract into the image they are checked against
+	$(BUF) build proto --exclude-source-info --output $(CONTRACT)
+
+.PHONY: third_party
+third_party: third_party/proto/$(VALIDATE) ## Fetch the proto files of others
+
+third_party/proto/$(VALIDATE): Makefile
+	folder=$$(go mod download -json $(PROTOVALIDATE) | sed -n 's/^\t"Dir": "\(.*\)",\?$$/\1/p')
+	install -D -m 644 "$$folder/proto/protovalidate/$(VALIDATE)" $@
+
+.PHONY: ci
+ci: ## Run all that must pass before a change lands
+	.ci/run
+
+# Tools are built from source; a new version here builds them anew.
+$(BIN)/golangci-lint: Makefile
+	GOBIN="$$PWD/$(BIN)" go install $(GOLANGCI_LINT)
+
+$(BIN)/grpcurl: Makefile
+	GOBIN="$$PWD/$(BIN)" go install $(GRPCURL)
+
+$(BIN)/buf: Makefile tools.mod
+	go build -modfile=tools.mod -o $@ github.com/bufbuild/buf/cmd/buf
