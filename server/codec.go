@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -42,7 +43,25 @@ func (jsonCodec) Unmarshal(text []byte, message any) error {
 	if len(text) == 0 {
 		return errors.New("zero-length payload is not a valid JSON object")
 	}
-	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, m)
+	return withoutValues(protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, m))
+}
+
+// saysWhere is the part of an error of protojson that quotes nothing of the
+// request but the name of a field.
+var saysWhere = regexp.MustCompile(`(?:syntax error )?\(line \d+:\d+\)` +
+	`(?:: (?:unexpected token|duplicate field|invalid (?:UTF-8|character|escape code)|invalid value for \w+ (?:field|key) \w+))?` +
+	`|unexpected EOF|exceeded max recursion depth`)
+
+// withoutValues keeps of an error of protojson where and why the request is
+// malformed. What it quotes may be a secret, and errors end up in logs.
+func withoutValues(err error) error {
+	if err == nil {
+		return nil
+	}
+	if found := saysWhere.FindString(err.Error()); found != "" {
+		return errors.New(found)
+	}
+	return errors.New("malformed JSON")
 }
 
 // withJSON replaces Connect's codec under both names it goes by.

@@ -75,7 +75,7 @@ func (c Config) Validate() error {
 		validateBase("--public-url", c.PublicURL),
 		validateFaces(c.Faces),
 		validateOrigins(c.CORSOrigins),
-		secret.ValidatePrefix(c.SecretPrefix),
+		validatePrefix(c.SecretPrefix),
 		positive("--timeout", int64(c.Timeout)),
 		positive("--max-in-flight", int64(c.MaxInFlight)),
 		positive("--drain-timeout", int64(c.DrainTimeout)),
@@ -169,6 +169,13 @@ func validateOrigins(origins []string) error {
 		if origin != "*" && (validateBase("", origin) != nil || strings.Count(origin, "/") != 2) {
 			return fmt.Errorf("--cors-origin %q: must be an origin such as https://console.example.com, or *", origin)
 		}
+	}
+	return nil
+}
+
+func validatePrefix(prefix string) error {
+	if err := secret.ValidatePrefix(prefix); err != nil {
+		return fmt.Errorf("--secret-prefix %q: %w", prefix, err)
 	}
 	return nil
 }

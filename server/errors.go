@@ -10,7 +10,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
-	"clientsd/server/auth"
 	"clientsd/server/call"
 	"clientsd/server/database"
 	"clientsd/server/oauthclient"
@@ -63,14 +62,11 @@ func isOurs(code connect.Code) bool {
 func connectError(err error) *connect.Error {
 	var ready *connect.Error
 	var domain *oauthclient.Error
-	var scope *auth.ScopeError
 	switch {
 	case errors.As(err, &ready):
 		return ready
 	case errors.As(err, &domain):
 		return domainError(domain)
-	case errors.As(err, &scope):
-		return auth.ConnectError(scope)
 	case errors.Is(err, context.DeadlineExceeded):
 		return connect.NewError(connect.CodeDeadlineExceeded, errDeadline)
 	case errors.Is(err, context.Canceled):

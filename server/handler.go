@@ -34,7 +34,6 @@ func (s *Server) handler() (http.Handler, error) {
 		verifier: verifier,
 		rules:    rules,
 		options:  s.options(rules),
-		places:   make(places, s.config.MaxInFlight),
 	}
 	if err := routes.mount(); err != nil {
 		return nil, err

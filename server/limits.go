@@ -101,6 +101,18 @@ func (p places) limit(refuse http.HandlerFunc) func(http.Handler) http.Handler {
 	}
 }
 
+// takeAll takes the places as they become free, until all are taken or ctx
+// ends: calls that run can finish, and no other begins.
+func (p places) takeAll(ctx context.Context) {
+	for range cap(p) {
+		select {
+		case p <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // deadline gives a call that has none the default.
 func deadline(timeout time.Duration) connect.UnaryInterceptorFunc {
 	return func(next connect.UnaryFunc) connect.UnaryFunc {

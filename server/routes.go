@@ -13,6 +13,7 @@ import (
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
 	"clientsd/server/auth"
 	"clientsd/server/database"
+	"clientsd/server/openapi"
 	"clientsd/server/vigilo"
 	"clientsd/server/zitadel"
 )
@@ -32,7 +33,6 @@ type routes struct {
 	verifier *auth.Verifier
 	rules    auth.Rules
 	options  []connect.HandlerOption
-	places   places
 
 	zitadelREST, vigilo http.Handler // nil: switched off
 }
@@ -59,6 +59,7 @@ func (r *routes) mount() error {
 	}
 	r.mux.HandleFunc(logoPattern, serveLogo(r.store, r.config.Log))
 	r.mux.HandleFunc("GET /.well-known/jwks.json", r.serveJWKS)
+	r.mux.Handle("GET /openapi.yaml", openapi.Handler())
 	r.handleHealth(r.mux)
 	handleReflection(r.mux, r.services())
 	if !r.serves(zitadel.Face) {
@@ -99,7 +100,7 @@ func (r *routes) rpc(path string, handler http.Handler) {
 		_ = writer.Write(w, req, unavailable(errBusy)) // a caller who has gone needs no answer
 	}
 	authenticated := auth.Middleware(r.verifier, r.rules, r.options...)
-	r.mux.Handle(path, r.places.limit(busy)(authenticated(limitBody(handler))))
+	r.mux.Handle(path, r.places.limit(busy)(authenticated(limitBody(checkQuery(writer, handler)))))
 }
 
 func (s *Server) serves(name string) bool { return slices.Contains(s.config.Faces, name) }

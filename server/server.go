@@ -26,6 +26,7 @@ type Server struct {
 	remotes  []*auth.RemoteKeys
 	store    *oauthclient.Store
 	listener net.Listener
+	places   places
 	url      string
 	draining atomic.Bool
 }
@@ -41,6 +42,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config.withDefaults()}
+	s.places = make(places, s.config.MaxInFlight)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -157,11 +159,14 @@ func (s *Server) serve(httpServer *http.Server) (err error) {
 	return fmt.Errorf("serve: %w", err)
 }
 
-// drain stops taking calls and waits for those that run.
+// drain tells balancers that the server is not ready and new calls to come
+// back, to another replica, while those that run finish. Only then it stops
+// listening: until the last answer somebody may ask /readyz.
 func (s *Server) drain(ctx context.Context, httpServer *http.Server) error {
 	s.draining.Store(true)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.DrainTimeout)
 	defer cancel()
+	s.places.takeAll(ctx)
 	if err := httpServer.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("drain: calls still ran after %v: %w", s.config.DrainTimeout, err), httpServer.Close())
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 
 	"connectrpc.com/connect"
 )
@@ -21,17 +22,29 @@ type interceptor struct {
 	rules Rules
 }
 
-// WrapUnary decides before the handler runs.
+// WrapUnary decides before the handler runs. A scope that only the handler can
+// know of, and finds missing, is told of in the same way.
 func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		if err := i.rules.Authorise(ctx, req.Spec().Procedure, req.Any()); err != nil {
-			if call, ok := connect.CallInfoForHandlerContext(ctx); ok {
-				setChallenge(call.ResponseHeader(), err)
-			}
-			return nil, ConnectError(err)
+			return nil, challenged(ctx, err)
 		}
-		return next(ctx, req)
+		answer, err := next(ctx, req)
+		var lacking *ScopeError
+		if errors.As(err, &lacking) {
+			return nil, challenged(ctx, lacking)
+		}
+		return answer, err
 	}
+}
+
+// challenged is the error as its caller reads it. The challenge goes into the
+// header of the answer.
+func challenged(ctx context.Context, err error) *connect.Error {
+	if call, ok := connect.CallInfoForHandlerContext(ctx); ok {
+		setChallenge(call.ResponseHeader(), err)
+	}
+	return ConnectError(err)
 }
 
 // WrapStreamingClient does nothing: the interceptor is for handlers.

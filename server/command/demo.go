@@ -71,7 +71,7 @@ func (c Demo) show(ctx context.Context, env *Environment, s *server.Server) erro
 		return err
 	}
 	show := &showing{out: env.Stdout, colour: isTerminal(env.Stdout) && os.Getenv("NO_COLOR") == "", url: s.URL(), token: token}
-	show.say("A real clientsd at %s, on a temporary folder.", s.URL())
+	show.sayf("A real clientsd at %s, on a temporary folder.", s.URL())
 	clientID, err := show.rotation(ctx)
 	if err != nil || c.Once {
 		return err

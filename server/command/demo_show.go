@@ -46,23 +46,23 @@ func object(pairs ...any) string {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		value, err := json.Marshal(pairs[i+1])
 		if err != nil {
-			panic(err) // the values are strings and booleans
+			panic(err) //nolint:forbidigo // the values are strings and booleans
 		}
 		parts = append(parts, fmt.Sprintf("%q: %s", pairs[i], value))
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-func (s *showing) say(format string, args ...any) {
+func (s *showing) sayf(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.out, format+"\n", args...) // the demo goes on without a reader
 }
 
 func (s *showing) step(title string) {
 	s.steps++
-	s.say("\n%s", s.in(bold, fmt.Sprintf("%d. %s", s.steps, title)))
+	s.sayf("\n%s", s.in(bold, fmt.Sprintf("%d. %s", s.steps, title)))
 }
 
-func (s *showing) verdict(text string) { s.say("%s", s.in(green, "=> "+text)) }
+func (s *showing) verdict(text string) { s.sayf("%s", s.in(green, "=> "+text)) }
 
 func (s *showing) in(colour, text string) string {
 	if !s.colour {
@@ -85,7 +85,7 @@ func (s *showing) command(path, body string) string {
 // curl makes a call and shows both it and its answer. Any status but 200 is an
 // error.
 func (s *showing) curl(ctx context.Context, path, body string) (answer, error) {
-	s.say("%s", s.in(dim, "$ "+s.command(path, body)))
+	s.sayf("%s", s.in(dim, "$ "+s.command(path, body)))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (s *showing) read(path string, response *http.Response) (answer, error) {
 	if err := json.Indent(&indented, text, "", "  "); err != nil {
 		return nil, fmt.Errorf("demo: %s answered %s, which is not JSON", path, response.Status)
 	}
-	s.say("%s", indented.String())
+	s.sayf("%s", indented.String())
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("demo: %s answered %s", path, response.Status)
 	}

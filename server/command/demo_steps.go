@@ -70,7 +70,7 @@ func (s *showing) verify(ctx context.Context, clientID, secret string, want bool
 
 // invite gives the reader what it takes to go on by hand.
 func (s *showing) invite(clientID string) {
-	s.say("\nThe service goes on until Ctrl-C. To rotate once more, paste this into another terminal:\n")
-	s.say("TOKEN=%s\n", s.token)
-	s.say("%s\n", s.command(clientsService+"RegenerateSecret", object("clientId", clientID, "includeSecret", true)))
+	s.sayf("\nThe service goes on until Ctrl-C. To rotate once more, paste this into another terminal:\n")
+	s.sayf("TOKEN=%s\n", s.token)
+	s.sayf("%s\n", s.command(clientsService+"RegenerateSecret", object("clientId", clientID, "includeSecret", true)))
 }

@@ -75,6 +75,18 @@ type Logo struct {
 	Hash string
 }
 
+// ParseID reads the id of a client as a path or a message names it: the 36
+// characters of RFC 9562, in capitals or not. Everything else is no client's id:
+// ErrNotFound. [uuid.Parse] would let other spellings through, and with them any
+// two characters around an id.
+func ParseID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != len(uuid.UUID{}.String()) {
+		return uuid.Nil, ErrNotFound
+	}
+	return id, nil
+}
+
 // now is the time that goes into the database: UTC, in microseconds, which is
 // what every database we run on can hold.
 func (s *Store) now() time.Time {

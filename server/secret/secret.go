@@ -76,10 +76,12 @@ func Parse(text string) (Secret, error) {
 // prefix is accepted.
 func ValidatePrefix(prefix string) error {
 	if len(prefix) > MaxPrefixLength {
-		return fmt.Errorf("secret prefix: %d characters, at most %d are allowed", len(prefix), MaxPrefixLength)
+		return fmt.Errorf("the prefix of secrets has %d characters, at most %d are allowed", len(prefix), MaxPrefixLength)
 	}
-	if i := strings.IndexFunc(prefix, func(r rune) bool { return r != '_' && !strings.ContainsRune(alphabet, r) }); i >= 0 {
-		return fmt.Errorf("secret prefix: character %q is not allowed, only letters, digits and underscores are", prefix[i])
+	for _, r := range prefix {
+		if r != '_' && !strings.ContainsRune(alphabet, r) {
+			return fmt.Errorf("the prefix of secrets has the character %q, only letters, digits and underscores are allowed", r)
+		}
 	}
 	return nil
 }

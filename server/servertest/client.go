@@ -15,6 +15,7 @@ import (
 
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
 )
 
 // A Protocol is one way to speak to the service.
@@ -54,6 +55,11 @@ func (s *Server) Clients(p Protocol, token string) apiv1connect.ClientsServiceCl
 // Secrets is our own service as the holder of token sees it.
 func (s *Server) Secrets(p Protocol, token string) clientsdv1connect.SecretsServiceClient {
 	return clientsdv1connect.NewSecretsServiceClient(HTTPClient(p.http2), s.URL, p.clientOptions(token)...)
+}
+
+// Management is ZITADEL's service as the holder of token sees it.
+func (s *Server) Management(p Protocol, token string) managementv1connect.ManagementServiceClient {
+	return managementv1connect.NewManagementServiceClient(HTTPClient(p.http2), s.URL, p.clientOptions(token)...)
 }
 
 // Call calls any method of a service, for tests that take the methods from the

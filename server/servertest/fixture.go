@@ -15,7 +15,7 @@ import (
 func Request() *apiv1.CreateClientRequest {
 	settings, err := structpb.NewStruct(map[string]any{"property1": map[string]any{}, "depth": 2.5, "tags": []any{"a", nil, true}})
 	if err != nil {
-		panic(err) // the value is a constant
+		panic(err) //nolint:forbidigo // the value is a constant
 	}
 	return &apiv1.CreateClientRequest{
 		HasSecret:               true,

@@ -61,6 +61,8 @@ func InDir(dir string) func(*server.Config) {
 // well. It may be called more than once.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
+	// A server gives idle HTTP/2 connections a second to go.
+	http2Client.CloseIdleConnections()
 	if err := s.stop(); err != nil {
 		t.Errorf("stop server: %v", err)
 	}

@@ -58,13 +58,16 @@ func failureOf(err error, unavailable func(error) bool) failure {
 	switch {
 	case errors.As(err, &known):
 		return known
-	case errors.Is(err, auth.ErrNoToken) || errors.As(err, &token):
-		return badToken(err)
+	case errors.Is(err, auth.ErrNoToken):
+		return badToken(auth.ErrNoToken)
+	case errors.As(err, &token):
+		return badToken(token)
 	case errors.As(err, &scope):
 		return errScope
 	case errors.As(err, &domain):
 		return domainFailure(domain)
-	case errors.Is(err, auth.ErrKeysUnavailable) || errors.Is(err, context.DeadlineExceeded) || unavailable(err):
+	case errors.Is(err, auth.ErrKeysUnavailable) || unavailable(err),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errUnavailable
 	default:
 		return errInternal
@@ -83,20 +86,25 @@ func domainFailure(err *oauthclient.Error) failure {
 }
 
 // Busy answers a call over the bound of calls at once.
-func (h *Handler) Busy(w http.ResponseWriter, r *http.Request) { h.Refuse(w, r, errUnavailable) }
+func (h *Handler) Busy(w http.ResponseWriter, _ *http.Request) { answer(w, errUnavailable) }
 
-// Refuse answers an error, and tells the log of those an operator must hear of.
-func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
-	answer := failureOf(err, h.Unavailable)
-	if answer.status >= http.StatusInternalServerError {
-		h.Log.ErrorContext(r.Context(), "call failed", "face", Face, "status", answer.status,
+// refuse answers an error, and tells the log of those an operator must hear of:
+// not of a deadline that passes, nor of a caller who goes.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	told := failureOf(err, h.Unavailable)
+	if told == errInternal || h.Unavailable(err) {
+		h.Log.ErrorContext(r.Context(), "call failed", "face", Face, "status", told.status,
 			"request_id", call.ID(r.Context()), "error", err)
 	}
-	if answer.challenge != "" {
-		w.Header().Set("Www-Authenticate", answer.challenge)
+	answer(w, told)
+}
+
+func answer(w http.ResponseWriter, told failure) {
+	if told.challenge != "" {
+		w.Header().Set("Www-Authenticate", told.challenge)
 	}
-	if answer.status == http.StatusMethodNotAllowed {
+	if told.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
-	write(w, answer.status, answer)
+	write(w, told.status, told)
 }

@@ -7,6 +7,7 @@ package vigilo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,8 +15,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"clientsd/server/auth"
 	"clientsd/server/call"
@@ -58,14 +57,15 @@ func Owns(r *http.Request) bool {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.Refuse(w, r, fmt.Errorf("handler panicked: %v", cause)) //nolint:err113 // for the log only
+			h.refuse(w, r, fmt.Errorf("handler panicked: %v", cause)) //nolint:err113 // for the log only
 		}
 	}()
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
 	record, err := h.serve(ctx, r)
 	if err != nil {
-		h.Refuse(w, r, err)
+		// A database says only that it was interrupted, not by what.
+		h.refuse(w, r, errors.Join(err, ctx.Err()))
 		return
 	}
 	write(w, http.StatusOK, success{
@@ -107,9 +107,9 @@ func (h *Handler) rotate(ctx context.Context, location *url.URL) (oauthclient.Re
 	if text == "" {
 		return oauthclient.Record{}, errMissingID
 	}
-	id, err := uuid.Parse(text)
+	id, err := oauthclient.ParseID(text)
 	if err != nil {
-		return oauthclient.Record{}, oauthclient.ErrNotFound
+		return oauthclient.Record{}, err
 	}
 	return h.Store.Rotate(ctx, call.Caller(ctx, Face), oauthclient.RotateInput{ClientID: id, Release: true})
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/vanguard"
@@ -28,9 +31,11 @@ const (
 // It is for RESTPrefix only: in front of the RPC path the transcoder would cost
 // a third of the speed, and take JSON without Connect's header for REST.
 func NewREST(service *Service, limit uint32, options ...connect.HandlerOption) (http.Handler, error) {
+	options = append(slices.Clone(options), connect.WithCompression("gzip", nil, nil))
 	path, handler := managementv1connect.NewManagementServiceHandler(service, options...)
 	transcoder, err := vanguard.NewTranscoder(
-		[]*vanguard.Service{vanguard.NewService(path, handler, vanguard.WithMaxMessageBufferBytes(limit))},
+		[]*vanguard.Service{vanguard.NewService(path, handler,
+			vanguard.WithMaxMessageBufferBytes(limit), vanguard.WithNoTargetCompression())},
 		vanguard.WithRules(&annotations.HttpRule{
 			Selector: "zitadel.management.v1.ManagementService.RegenerateOIDCClientSecret",
 			Pattern:  &annotations.HttpRule_Post{Post: restPath},
@@ -47,20 +52,28 @@ func NewREST(service *Service, limit uint32, options ...connect.HandlerOption) (
 	return normalise(transcoder), nil
 }
 
-// normalise refuses what the transcoder would answer in plain text, and takes
-// from a request what the API does not have but the transcoder would act on:
-// parameters of a query, which win over the path, and a deadline of Google's.
+// notOurs are headers of other protocols: one makes the transcoder take a call
+// for an RPC, the others would set a deadline that the API does not have.
+var notOurs = []string{"Connect-Protocol-Version", "Connect-Timeout-Ms", "Content-Encoding", "X-Server-Timeout"}
+
+// normalise refuses what the transcoder would answer in plain text or as a fault
+// of ours, and takes from a request what the transcoder would act on although
+// the API does not have it: headers, and parameters of a query, which win over
+// the path. The path goes on as it was sent, because the transcoder unescapes it.
 func normalise(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if code, err := unacceptable(r); err != nil {
-			w.Header().Set("Allow", http.MethodPost)
+			if code == http.StatusMethodNotAllowed {
+				w.Header().Set("Allow", http.MethodPost)
+			}
 			writeStatus(w, code, err)
 			return
 		}
 		r = r.Clone(r.Context())
-		r.URL.RawQuery = ""
-		r.Header.Del("Content-Encoding")
-		r.Header.Del("X-Server-Timeout")
+		r.URL.Path, r.URL.RawPath, r.URL.RawQuery = r.URL.EscapedPath(), "", ""
+		for _, name := range notOurs {
+			r.Header.Del(name)
+		}
 		r.Header.Set("Content-Type", "application/json")
 		next.ServeHTTP(w, r)
 	})
@@ -69,18 +82,29 @@ func normalise(next http.Handler) http.Handler {
 // unacceptable says why a request cannot be one of this API, if so. A compressed
 // body is none because nothing would bound the inflating of it.
 func unacceptable(r *http.Request) (int, *connect.Error) {
-	encoding, contentType := r.Header.Get("Content-Encoding"), r.Header.Get("Content-Type")
-	mediaType, _, err := mime.ParseMediaType(contentType)
+	encoding := r.Header.Get("Content-Encoding")
 	switch {
 	case r.Method != http.MethodPost:
 		return http.StatusMethodNotAllowed, connect.NewError(connect.CodeUnimplemented, errMethod)
 	case encoding != "" && encoding != "identity":
 		return http.StatusUnsupportedMediaType, connect.NewError(connect.CodeInvalidArgument, errEncoding)
-	case contentType != "" && (err != nil || mediaType != "application/json"):
+	case !isJSON(r.Header.Get("Content-Type")):
 		return http.StatusUnsupportedMediaType, connect.NewError(connect.CodeInvalidArgument, errContentType)
+	case !utf8.ValidString(r.URL.Path):
+		return http.StatusBadRequest, connect.NewError(connect.CodeInvalidArgument, errPathText)
 	default:
 		return 0, nil
 	}
+}
+
+// isJSON accepts no type at all too: that is how an empty body comes.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	charset, named := parameters["charset"]
+	return err == nil && mediaType == "application/json" && (!named || strings.EqualFold(charset, "utf-8"))
 }
 
 // callersJSON says of JSON that cannot be read that the caller is at fault; the

@@ -12,8 +12,9 @@ import (
 
 var (
 	errMethod      = errors.New("only POST is allowed")
-	errContentType = errors.New("the body must be application/json")
+	errContentType = errors.New("the body must be application/json in UTF-8")
 	errEncoding    = errors.New("a compressed body is not accepted")
+	errPathText    = errors.New("the path must be UTF-8")
 	errPath        = errors.New("not found")
 )
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
-	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	managementv1 "clientsd/gen/go/zitadel/management/v1"
@@ -48,9 +47,9 @@ func (s *Service) RegenerateOIDCClientSecret(
 	if err != nil {
 		return nil, err
 	}
-	id, err := uuid.Parse(req.GetAppId())
+	id, err := oauthclient.ParseID(req.GetAppId()) // ZITADEL's own ids are of clients we do not have
 	if err != nil {
-		return nil, oauthclient.ErrNotFound // ZITADEL's ids are no UUIDs: this is one of a client we do not have
+		return nil, err
 	}
 	record, err := s.Store.Rotate(ctx, caller, oauthclient.RotateInput{
 		ClientID:      id,

@@ -72,7 +72,7 @@ func upOnly() migrate.Formatter {
 {{ end }}{{ .Cmd }};
 {{ end }}`)))
 	if err != nil {
-		panic(err) // the templates are constants
+		panic(err) //nolint:forbidigo // the templates are constants
 	}
 	return formatter
 }
