@@ -23,24 +23,28 @@ var ErrNewerSchema = errors.New("the database has a newer schema than this binar
 // It runs on a connection without foreign keys and checks them afterwards: to
 // change a table SQLite has to rebuild it, and dropping the old one would
 // delete the rows that refer to it.
-func (db *DB) Migrate(ctx context.Context) (applied int, err error) {
+func (db *DB) Migrate(ctx context.Context) (int, error) {
+	folder, err := fs.Sub(migrations.Files, "sqlite")
+	if err != nil {
+		return 0, fmt.Errorf("migrate database: %w", err)
+	}
+	return db.migrateFrom(ctx, folder)
+}
+
+func (db *DB) migrateFrom(ctx context.Context, folder fs.FS) (applied int, err error) {
 	pool, err := openPool(ctx, db.path, 1, "_foreign_keys=off", "_txlock=immediate", "_journal_mode=WAL", "_synchronous=FULL")
 	if err != nil {
 		return 0, fmt.Errorf("migrate database: %w", err)
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	applied, err = migrate(ctx, pool)
+	applied, err = migrate(ctx, pool, folder)
 	if err != nil {
 		return applied, fmt.Errorf("migrate database: %w", err)
 	}
 	return applied, nil
 }
 
-func migrate(ctx context.Context, pool *sql.DB) (int, error) {
-	folder, err := fs.Sub(migrations.Files, "sqlite")
-	if err != nil {
-		return 0, err
-	}
+func migrate(ctx context.Context, pool *sql.DB, folder fs.FS) (int, error) {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, folder)
 	if err != nil {
 		return 0, err

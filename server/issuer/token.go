@@ -32,8 +32,10 @@ type Grant struct {
 type claims struct {
 	jwt.Claims
 
-	Scope        string `json:"scope"`
-	Organisation string `json:"urn:xeonr:auth:organisation_id,omitempty"`
+	// Audience is always a list; go-jose alone would write a single one as text.
+	Audience     []string `json:"aud"`
+	Scope        string   `json:"scope"`
+	Organisation string   `json:"urn:xeonr:auth:organisation_id,omitempty"`
 }
 
 // Mint signs an access token (RFC 9068). It fails if the grant's TTL is out of
@@ -60,12 +62,12 @@ func (i *Issuer) claims(grant Grant) claims {
 		Claims: jwt.Claims{
 			Issuer:    i.name,
 			Subject:   grant.Subject,
-			Audience:  jwt.Audience{grant.Audience},
 			IssuedAt:  jwt.NewNumericDate(now),
 			NotBefore: jwt.NewNumericDate(now),
 			Expiry:    jwt.NewNumericDate(now.Add(grant.TTL)),
 			ID:        uuid.NewString(),
 		},
+		Audience:     []string{grant.Audience},
 		Scope:        strings.Join(grant.Scopes, " "),
 		Organisation: grant.Organisation,
 	}

@@ -14,10 +14,10 @@ import (
 )
 
 var (
-	red    = color.NRGBA{R: 200, G: 30, B: 40, A: 255}
-	faint  = color.NRGBA{R: 200, G: 30, B: 40, A: 1}
-	hidden = color.NRGBA{R: 200, G: 30, B: 40}
-	clear  = color.NRGBA{}
+	red     = color.NRGBA{R: 200, G: 30, B: 40, A: 255}
+	faint   = color.NRGBA{R: 200, G: 30, B: 40, A: 1}
+	hidden  = color.NRGBA{R: 200, G: 30, B: 40}
+	nothing = color.NRGBA{}
 )
 
 // encoded returns what Encode makes of data, decoded again.
@@ -41,7 +41,7 @@ func encoded(t *testing.T, data []byte, contentType string) *image.NRGBA {
 }
 
 func TestEncodeKeepsThePixels(t *testing.T) {
-	seeThrough := image.NewPaletted(image.Rect(0, 0, 3, 2), color.Palette{red, clear})
+	seeThrough := image.NewPaletted(image.Rect(0, 0, 3, 2), color.Palette{red, nothing})
 	seeThrough.SetColorIndex(1, 1, 1)
 	for name, c := range map[string]struct {
 		data        []byte
@@ -103,8 +103,11 @@ func TestEncodeReadsEveryFormat(t *testing.T) {
 		"lossy WebP":               {file(t, "lossy.webp"), webpType, red, red},
 		"lossy WebP with alpha":    {file(t, "alpha.webp"), webpType, withAlpha(32), withAlpha(192)},
 		"lossless WebP":            {file(t, "lossless.webp"), webpType, red, hidden},
-		"lossless WebP of several code groups": {file(t, "groups.webp"), webpType,
-			color.NRGBA{66, 189, 242, 255}, color.NRGBA{49, 52, 164, 255}},
+		"lossless WebP of several code groups": {
+			file(t, "groups.webp"), webpType,
+			color.NRGBA{66, 189, 242, 255},
+			color.NRGBA{49, 52, 164, 255},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := encoded(t, c.data, c.contentType)
@@ -137,12 +140,18 @@ func TestEncodeKeepsTheFirstFrameOfAnAnimation(t *testing.T) {
 		inside, beside image.Point
 		want           color.NRGBA // beside the frame
 	}{
-		"GIF": {gifOf(t, 8, 9, plain(image.Rect(0, 0, 8, 9), red), plain(image.Rect(0, 0, 8, 9), blue)),
-			gifType, image.Pt(8, 9), image.Pt(2, 3), image.Pt(1, 3), red},
-		"GIF whose first frame is smaller than its screen": {gifOf(t, 8, 9, small, plain(image.Rect(0, 0, 8, 9), blue)),
-			gifType, image.Pt(8, 9), image.Pt(2, 3), image.Pt(1, 3), clear},
-		"WebP whose first frame is smaller than its canvas": {file(t, "animated.webp"),
-			webpType, image.Pt(20, 22), image.Pt(5, 8), image.Pt(3, 8), clear},
+		"GIF": {
+			gifOf(t, 8, 9, plain(image.Rect(0, 0, 8, 9), red), plain(image.Rect(0, 0, 8, 9), blue)),
+			gifType, image.Pt(8, 9), image.Pt(2, 3), image.Pt(1, 3), red,
+		},
+		"GIF whose first frame is smaller than its screen": {
+			gifOf(t, 8, 9, small, plain(image.Rect(0, 0, 8, 9), blue)),
+			gifType, image.Pt(8, 9), image.Pt(2, 3), image.Pt(1, 3), nothing,
+		},
+		"WebP whose first frame is smaller than its canvas": {
+			file(t, "animated.webp"),
+			webpType, image.Pt(20, 22), image.Pt(5, 8), image.Pt(3, 8), nothing,
+		},
 		"PNG": {apng, pngType, image.Pt(8, 9), image.Pt(2, 3), image.Pt(1, 3), red},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,8 +36,10 @@ func TestEncodeKeepsNothingButPixels(t *testing.T) {
 		"a PNG with a page in its palette": {pngOf(t, htmlPalette(html)), pngType, image.Pt(20, 10)},
 		"a PNG followed by a page":         {append(bytes.Clone(simple), html...), pngType, image.Pt(20, 10)},
 		"a PNG followed by a ZIP":          {append(bytes.Clone(simple), "PK\x03\x04"+html...), pngType, image.Pt(20, 10)},
-		"a JPEG with Exif, which is not turned": {slices.Concat(photo[:2], app1, photo[2:]), jpegType,
-			image.Pt(20, 10)},
+		"a JPEG with Exif, which is not turned": {
+			slices.Concat(photo[:2], app1, photo[2:]), jpegType,
+			image.Pt(20, 10),
+		},
 		"a GIF with a page in its palette": {gifOf(t, 20, 10, htmlPalette(html)), gifType, image.Pt(20, 10)},
 		"a WebP with all there is":         {extended, webpType, image.Pt(16, 16)},
 	} {

@@ -81,16 +81,22 @@ func newKeyset(handle *keyset.Handle) (*Keyset, error) {
 	return &Keyset{aead: primitive}, nil
 }
 
-// writeDurably creates path with content, and flushes the file and the folder
-// that names it: the database sealed by a keyset must never outlive it.
+// writeDurably gives content the name path once it is on disk, and flushes the
+// folder too: the database sealed by a keyset must never outlive it, and
+// whoever finds the name finds the whole of it.
 func writeDurably(path string, content []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, keysetMode) //nolint:gosec // the operator names the file
+	file, err := os.CreateTemp(filepath.Dir(path), ".new-") // of mode 0600
 	if err != nil {
 		return err
 	}
+	defer os.Remove(file.Name()) //nolint:errcheck // what stays behind is a keyset nobody has used
 	_, writeErr := file.Write(content)
 	if err := errors.Join(writeErr, file.Sync(), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
+		return err
+	}
+	// Link, not rename: it never replaces a keyset that is there.
+	if err := os.Link(file.Name(), path); err != nil {
+		return err
 	}
 	return SyncFolder(filepath.Dir(path))
 }

@@ -83,7 +83,10 @@ func Open(ctx context.Context, config Config) (*Storage, error) {
 			return nil, fmt.Errorf("create %s: %w", s.DatabaseFile, err)
 		}
 	}
-	return s, s.openDatabase(ctx)
+	if err := s.openDatabase(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Close closes the database.
@@ -110,6 +113,9 @@ func (s *Storage) openKeyset(config Config, databaseExists bool) (err error) {
 		return fmt.Errorf("create keyset: %w", err)
 	}
 	s.Keyset, err = secret.CreateKeyset(s.KeysetFile)
+	if errors.Is(err, fs.ErrExist) { // another process was first
+		s.Keyset, err = secret.ReadKeyset(s.KeysetFile)
+	}
 	return err
 }
 

@@ -1,0 +1,221 @@
+package server_test
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+
+	"clientsd/ent/clientevent"
+	clientsdv1 "clientsd/gen/go/clientsd/v1"
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server/servertest"
+)
+
+// together runs body so many times at once, and waits for all of them.
+func together(n int, body func(i int)) {
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { body(i) })
+	}
+	group.Wait()
+}
+
+func TestRotationsAtOnceMakeOneVersionEachAndLeaveOneSecret(t *testing.T) {
+	const callers, each = 64, 20
+	s := servertest.Start(t)
+	made := s.Create(t, servertest.Request())
+	token := s.Token(t, servertest.All...)
+	issued := make([][]string, callers)
+	together(callers, func(i int) {
+		protocols := servertest.Protocols()
+		clients := s.Clients(protocols[i%len(protocols)], token)
+		for range each {
+			answer, err := clients.RegenerateSecret(t.Context(),
+				&apiv1.RegenerateSecretRequest{ClientId: made.GetClientId(), IncludeSecret: true})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			issued[i] = append(issued[i], answer.GetClientSecret())
+		}
+	})
+
+	secrets := append(slices.Concat(issued...), made.GetClientSecret())
+	const versions = callers*each + 1
+	verify := s.Secrets(over, token)
+	var valid []int64
+	for _, secret := range secrets {
+		answer, err := verify.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{ClientId: made.GetClientId(), Secret: secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.GetValid() {
+			valid = append(valid, answer.GetSecretVersion())
+		}
+	}
+	if len(secrets) != versions || !slices.Equal(valid, []int64{versions}) {
+		t.Errorf("of %d secrets those of versions %v are valid, want one, of version %d", len(secrets), valid, versions)
+	}
+	slices.Sort(secrets)
+	if len(slices.Compact(secrets)) != versions {
+		t.Error("a secret was issued twice")
+	}
+	wantHistory(t, s, made.GetClientId(), versions)
+}
+
+// wantHistory fails the test unless the events of a client tell of each secret
+// version once and in order, and its row counts them.
+func wantHistory(t *testing.T, s *servertest.Server, clientID string, versions int64) {
+	t.Helper()
+	var got, want []int64
+	for _, event := range s.Events(t, clientID) {
+		if event.Kind == clientevent.KindCreated || event.Kind == clientevent.KindSecretRotated {
+			got = append(got, event.SecretVersion)
+		}
+	}
+	for version := range versions {
+		want = append(want, version+1)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("secret versions of the events (-want +got):\n%s", diff)
+	}
+	if row := s.Row(t, clientID); row.SecretVersion != versions {
+		t.Errorf("the row has secret version %d, want %d", row.SecretVersion, versions)
+	}
+}
+
+// From the answer to a rotation on, no secret from before it is valid, and the
+// new one is unless somebody has rotated again.
+func TestRotationsAtOnceRefuseEveryEarlierSecretFromTheirAnswerOn(t *testing.T) {
+	const callers, each = 8, 10
+	s := servertest.Start(t)
+	made := s.Create(t, servertest.Request())
+	id, token := made.GetClientId(), s.Token(t, servertest.All...)
+	clients, secrets := s.Clients(over, token), s.Secrets(over, token)
+	versions := make([][]int64, callers)
+	together(callers, func(i int) {
+		earlier := made.GetClientSecret()
+		for range each {
+			rotated, err := clients.RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: id, IncludeSecret: true})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			now, nowErr := secrets.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{ClientId: id, Secret: rotated.GetClientSecret()})
+			before, beforeErr := secrets.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{ClientId: id, Secret: earlier})
+			if err := errors.Join(nowErr, beforeErr); err != nil || before.GetValid() {
+				t.Errorf("the secret from before a rotation: %v, error %v", before, err)
+			}
+			if now.GetValid() {
+				versions[i] = append(versions[i], now.GetSecretVersion())
+			}
+			earlier = rotated.GetClientSecret()
+		}
+	})
+	seen := slices.Sorted(slices.Values(slices.Concat(versions...)))
+	if len(slices.Compact(slices.Clone(seen))) != len(seen) {
+		t.Errorf("two secrets had the same version: %v", seen)
+	}
+	wantHistory(t, s, id, callers*each+1)
+}
+
+func TestUpdatesAndRotationsAtOnceLoseNothing(t *testing.T) {
+	const callers, each = 8, 10
+	s := servertest.Start(t)
+	id := s.Create(t, servertest.Request()).GetClientId()
+	clients := clientsOf(t, s)
+	together(callers, func(i int) {
+		for range each {
+			if err := change(t, clients, id, i%4); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	row := s.Row(t, id)
+	if row.Revision != callers*each+1 {
+		t.Errorf("got revision %d, want %d", row.Revision, callers*each+1)
+	}
+	if row.Name != "Renamed" || row.Description != "Described anew" || row.LogoHash == nil {
+		t.Errorf("a change is lost: name %q, description %q, logo %v", row.Name, row.Description, row.LogoHash)
+	}
+	wantHistory(t, s, id, callers*each/4+1)
+	if events := s.Events(t, id); len(events) != callers*each+1 {
+		t.Errorf("got %d events, want %d", len(events), callers*each+1)
+	}
+}
+
+// change makes one of four changes of a client.
+func change(t *testing.T, clients apiv1connect.ClientsServiceClient, id string, which int) (err error) {
+	t.Helper()
+	switch which {
+	case 0:
+		_, err = clients.RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: id})
+	case 1:
+		_, err = clients.UpdateClient(t.Context(), &apiv1.UpdateClientRequest{ClientId: id, Name: proto.String("Renamed")})
+	case 2:
+		_, err = clients.UpdateClient(t.Context(), &apiv1.UpdateClientRequest{ClientId: id, Description: proto.String("Described anew")})
+	default:
+		_, err = clients.UploadClientLogo(t.Context(), &apiv1.UploadClientLogoRequest{ClientId: id, LogoData: pngOf(t, 4, 4, red), ContentType: "image/png"})
+	}
+	return err
+}
+
+// After a deletion was acknowledged nothing may bring the client back, and
+// every rotation is from before it.
+func TestDeletionDuringRotationsIsFinal(t *testing.T) {
+	const rounds, callers = 10, 4
+	s := servertest.Start(t)
+	clients := clientsOf(t, s)
+	for range rounds {
+		id := s.Create(t, servertest.Request()).GetClientId()
+		together(callers+1, func(i int) {
+			if i == callers {
+				if _, err := clients.DeleteClient(t.Context(), &apiv1.DeleteClientRequest{ClientId: id}); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			for which := range 4 {
+				if err := change(t, clients, id, which); err != nil && connect.CodeOf(err) != connect.CodeNotFound {
+					t.Error(err)
+				}
+			}
+		})
+		_, err := clients.GetClient(t.Context(), &apiv1.GetClientRequest{ClientId: id})
+		wantError(t, err, connect.CodeNotFound, "client not found")
+		events := s.Events(t, id)
+		if last := events[len(events)-1]; last.Kind != clientevent.KindDeleted {
+			t.Errorf("the last event is %v", last.Kind)
+		}
+	}
+}
+
+func TestClientsMadeAtOnceAreAllThere(t *testing.T) {
+	const callers, each = 16, 5
+	s := servertest.Start(t)
+	clients := clientsOf(t, s)
+	ids := make([]string, callers*each)
+	together(callers, func(i int) {
+		for j := range each {
+			answer, err := clients.CreateClient(t.Context(), servertest.Request())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids[i*each+j] = answer.GetClient().GetClientId()
+		}
+	})
+	got := slices.Concat(pages(t, clients, 7, func([]string) {})...)
+	slices.Sort(ids)
+	slices.Sort(got)
+	if diff := cmp.Diff(ids, got); diff != "" {
+		t.Errorf("(-made +listed):\n%s", diff)
+	}
+}

@@ -1,0 +1,103 @@
+package server_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"clientsd/server"
+	"clientsd/server/storage"
+)
+
+func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
+	const plain = ": secrets would cross the network in plain text; " +
+		"give --tls-cert and --tls-key, or --allow-plaintext behind a proxy that encrypts"
+	const origin = ": must be an origin such as https://console.example.com, or *"
+	const base = ": must be a URL such as https://clients.example.com"
+	for name, tt := range map[string]struct {
+		change func(*server.Config)
+		want   string
+	}{
+		"an address without a port":             {func(c *server.Config) { c.Addr = "127.0.0.1" }, `--addr "127.0.0.1": must be host:port, such as 127.0.0.1:8080`},
+		"no address":                            {func(c *server.Config) { c.Addr = "" }, `--addr "": must be host:port, such as 127.0.0.1:8080`},
+		"plain text on every address":           {func(c *server.Config) { c.Addr = ":8080" }, "--addr :8080" + plain},
+		"plain text on 0.0.0.0":                 {func(c *server.Config) { c.Addr = "0.0.0.0:8080" }, "--addr 0.0.0.0:8080" + plain},
+		"plain text on every IPv6 address":      {func(c *server.Config) { c.Addr = "[::]:8080" }, "--addr [::]:8080" + plain},
+		"plain text on a public address":        {func(c *server.Config) { c.Addr = "192.0.2.1:8080" }, "--addr 192.0.2.1:8080" + plain},
+		"plain text on a name that may be one":  {func(c *server.Config) { c.Addr = "localhost.example.com:8080" }, "--addr localhost.example.com:8080" + plain},
+		"a certificate without a key":           {func(c *server.Config) { c.TLSCert = "cert.pem" }, "--tls-cert and --tls-key: both or neither must be given"},
+		"a key without a certificate":           {func(c *server.Config) { c.TLSKey = "key.pem" }, "--tls-cert and --tls-key: both or neither must be given"},
+		"a public URL without a scheme":         {func(c *server.Config) { c.PublicURL = "clients.example.com" }, `--public-url "clients.example.com"` + base},
+		"a public URL with a query":             {func(c *server.Config) { c.PublicURL = "https://example.com/?a" }, `--public-url "https://example.com/?a"` + base},
+		"a public URL with a fragment":          {func(c *server.Config) { c.PublicURL = "https://example.com/#a" }, `--public-url "https://example.com/#a"` + base},
+		"a public URL with a password":          {func(c *server.Config) { c.PublicURL = "https://a:b@example.com" }, `--public-url "https://a:b@example.com"` + base},
+		"a public URL that may run":             {func(c *server.Config) { c.PublicURL = "javascript:alert(1)" }, `--public-url "javascript:alert(1)"` + base},
+		"an issuer without an audience":         {func(c *server.Config) { c.Audience = "" }, "--issuer: --audience is needed too, or tokens meant for other services would be accepted"},
+		"more issuers than places of keys":      {func(c *server.Config) { c.JWKSURLs = c.Issuers[:1] }, "--jwks-url: 1 given for 2 issuers; give one for each --issuer, in the same order, or none"},
+		"a place of keys without an issuer":     {func(c *server.Config) { c.JWKSURLs, c.Issuers = c.Issuers[:1], nil }, "--jwks-url: 1 given for 0 issuers; give one for each --issuer, in the same order, or none"},
+		"an unknown face":                       {func(c *server.Config) { c.Faces = []string{"xeonr", "hydra"} }, `--face "hydra": must be one of xeonr, zitadel, vigilo`},
+		"an origin with a path":                 {func(c *server.Config) { c.CORSOrigins = []string{"https://a.example.com/"} }, `--cors-origin "https://a.example.com/"` + origin},
+		"an origin without a scheme":            {func(c *server.Config) { c.CORSOrigins = []string{"*", "a.example.com"} }, `--cors-origin "a.example.com"` + origin},
+		"an empty origin":                       {func(c *server.Config) { c.CORSOrigins = []string{""} }, `--cors-origin ""` + origin},
+		"a secret prefix that HTTP must escape": {func(c *server.Config) { c.SecretPrefix = "sk_é" }, `--secret-prefix "sk_é": the prefix of secrets has the character 'é', only letters, digits and underscores are allowed`},
+		"a secret prefix of 33 characters": {func(c *server.Config) { c.SecretPrefix = strings.Repeat("a", 33) },
+			`--secret-prefix "` + strings.Repeat("a", 33) + `": the prefix of secrets has 33 characters, at most 32 are allowed`},
+		"a negative deadline":            {func(c *server.Config) { c.Timeout = -time.Second }, "--timeout: must not be negative"},
+		"a negative bound of calls":      {func(c *server.Config) { c.MaxInFlight = -1 }, "--max-in-flight: must not be negative"},
+		"a negative time to drain":       {func(c *server.Config) { c.DrainTimeout = -1 }, "--drain-timeout: must not be negative"},
+		"several things, all of them":    {func(c *server.Config) { c.Timeout, c.MaxInFlight = -1, -1 }, "--timeout: must not be negative\n--max-in-flight: must not be negative"},
+		"a name for a loopback address":  {func(c *server.Config) { c.Addr = "localhost:0" }, ""},
+		"a loopback IPv6 address":        {func(c *server.Config) { c.Addr = "[::1]:0" }, ""},
+		"any other loopback address":     {func(c *server.Config) { c.Addr = "127.8.8.8:0" }, ""},
+		"plain text, if it is wanted":    {func(c *server.Config) { c.Addr, c.AllowPlaintext = ":8080", true }, ""},
+		"TLS on every address":           {func(c *server.Config) { c.Addr, c.TLSCert, c.TLSKey = ":8443", "cert.pem", "key.pem" }, ""},
+		"a public URL with a path":       {func(c *server.Config) { c.PublicURL = "https://example.com/clients/" }, ""},
+		"an origin with a port, and all": {func(c *server.Config) { c.CORSOrigins = []string{"http://localhost:3000", "*"} }, ""},
+		"no secret prefix":               {func(c *server.Config) { c.SecretPrefix = "" }, ""},
+		"one face":                       {func(c *server.Config) { c.Faces = []string{"vigilo"} }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := server.Config{
+				Addr: "127.0.0.1:0", SecretPrefix: "sk_live_", Audience: "clients",
+				Issuers: []string{"https://one.example.com", "https://two.example.com"},
+			}
+			tt.change(&config)
+			err := config.Validate()
+			if got := textOf(err); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// A configuration that is wrong must not even make files.
+func TestAServerWithAWrongConfigurationTouchesNothing(t *testing.T) {
+	dir := t.TempDir()
+	_, err := server.New(t.Context(), server.Config{Addr: "0.0.0.0:0", Storage: storage.Config{Dir: dir, Create: true}})
+	if err == nil || !strings.HasPrefix(err.Error(), "--addr 0.0.0.0:0: secrets would cross the network in plain text") {
+		t.Errorf("got error %v", err)
+	}
+	if files := filesIn(t, dir); len(files) > 0 {
+		t.Errorf("the folder has %v", files)
+	}
+}
+
+func filesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}

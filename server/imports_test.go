@@ -1,0 +1,130 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	osexec "os/exec" // exec is a helper here
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What packages are called in the rules below.
+const (
+	entCode      = "clientsd/ent"
+	genCode      = "clientsd/gen"
+	connectCode  = "connectrpc.com"
+	httpCode     = "net/http"
+	sqliteDriver = "github.com/mattn/go-sqlite3"
+	pgxDriver    = "github.com/jackc/pgx"
+)
+
+// importRules say what each package of the server may import of ours, and what
+// must not be anywhere below it. Imports only go down: to rows further up.
+var importRules = []struct {
+	name    string
+	imports []string // of ours, directly; with what is inside of them
+	without []string // directly or through others
+}{
+	{"server/secret", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, sqliteDriver, pgxDriver}},
+	{"server/logo", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
+	{"server/openapi", nil, []string{"clientsd", "entgo.io", connectCode, "database/sql"}},
+	{"server/database", []string{entCode}, []string{connectCode, genCode, httpCode, "clientsd/server"}},
+	{"server/storage", []string{entCode, "server/database", "server/secret"}, []string{connectCode, genCode, httpCode}},
+	{"server/issuer", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
+	{"server/oauthclient", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
+	{"server/auth", []string{genCode}, []string{entCode, "entgo.io", "database/sql", "clientsd/server", sqliteDriver, pgxDriver}},
+	{"server/call", []string{"server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
+	{"server/zitadel", []string{genCode, "server/auth", "server/call", "server/oauthclient"}, []string{"clientsd/server/vigilo", sqliteDriver, pgxDriver}},
+	{"server/vigilo", []string{"server/auth", "server/call", "server/oauthclient"}, []string{"clientsd/server/zitadel", sqliteDriver, pgxDriver}},
+	{"server", []string{
+		genCode, "server/auth", "server/call", "server/database", "server/issuer", "server/logo", "server/oauthclient",
+		"server/openapi", "server/secret", "server/storage", "server/vigilo", "server/zitadel",
+	}, []string{"github.com/alecthomas/kong"}},
+	{"server/command", []string{
+		genCode, "server", "server/auth", "server/database", "server/issuer", "server/oauthclient", "server/secret", "server/storage",
+	}, nil},
+	{"", []string{"server/command"}, []string{"clientsd/server/servertest", "clientsd/server/auth/authtest", "net/http/httptest", "testing"}},
+}
+
+// forTests are packages that no program imports, which the last rule keeps.
+var forTests = []string{"server/auth/authtest", "server/servertest"}
+
+// listed is a package as go list tells of it.
+type listed struct {
+	ImportPath    string
+	Imports, Deps []string
+}
+
+func TestImportsOnlyGoDown(t *testing.T) {
+	t.Parallel()
+	packages := goList(t)
+	for _, rule := range importRules {
+		name := strings.TrimSuffix("clientsd/"+rule.name, "/")
+		found, ok := packages[name]
+		if !ok {
+			t.Errorf("%s: there is no such package", name)
+		}
+		for _, path := range found.Imports {
+			if isIn(path, "clientsd") && !slices.ContainsFunc(rule.imports, func(own string) bool { return allows(own, path) }) {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+		for _, path := range found.Deps {
+			if slices.ContainsFunc(rule.without, func(other string) bool { return isIn(path, other) }) {
+				t.Errorf("%s depends on %s", name, path)
+			}
+		}
+		delete(packages, name)
+	}
+	for name := range packages {
+		if isIn(name, "clientsd/server") && !slices.Contains(forTests, strings.TrimPrefix(name, "clientsd/")) {
+			t.Errorf("%s: no rule says what it may import", name)
+		}
+	}
+}
+
+func TestOnlyTheDatabasePackageNamesADriver(t *testing.T) {
+	t.Parallel()
+	// The second writes the migrations, and is no part of the program.
+	mayName := []string{"clientsd/server/database", "clientsd/ent/migrations/plan"}
+	for name, found := range goList(t) {
+		for _, path := range found.Imports {
+			if (isIn(path, sqliteDriver) || isIn(path, pgxDriver)) && !slices.Contains(mayName, name) {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+}
+
+// allows says whether a rule that names a package of ours covers a path. Only
+// what is generated is named with what is inside of it.
+func allows(own, path string) bool {
+	if own == entCode || own == genCode {
+		return isIn(path, own)
+	}
+	return path == "clientsd/"+own
+}
+
+// isIn says whether a path is a package or inside of it.
+func isIn(path, parent string) bool {
+	return path == parent || strings.HasPrefix(path, parent+"/")
+}
+
+// goList asks for every package of the module, without its tests.
+func goList(t *testing.T) map[string]listed {
+	t.Helper()
+	output, err := osexec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", "clientsd/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := map[string]listed{}
+	for decoder := json.NewDecoder(bytes.NewReader(output)); decoder.More(); {
+		var found listed
+		if err := decoder.Decode(&found); err != nil {
+			t.Fatal(err)
+		}
+		packages[found.ImportPath] = found
+	}
+	return packages
+}

@@ -1,0 +1,197 @@
+package issuer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+
+	"clientsd/ent"
+	"clientsd/ent/signingkey"
+	"clientsd/server/database"
+	"clientsd/server/issuer"
+	"clientsd/server/secret"
+)
+
+// newDatabase is a new database with all tables, and a keyset.
+func newDatabase(t *testing.T) (*ent.Client, *secret.Keyset) {
+	t.Helper()
+	db, err := database.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db.Write, newKeyset(t)
+}
+
+func newKeyset(t *testing.T) *secret.Keyset {
+	t.Helper()
+	keyset, err := secret.CreateKeyset(filepath.Join(t.TempDir(), "keyset.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyset
+}
+
+func create(t *testing.T, db *ent.Client, keyset *secret.Keyset) *issuer.Issuer {
+	t.Helper()
+	made, err := issuer.OpenOrCreate(t.Context(), db, keyset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func onlyKey(t *testing.T, db *ent.Client) *ent.SigningKey {
+	t.Helper()
+	row, err := db.SigningKey.Query().Only(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row
+}
+
+func TestAnIssuerIsMadeOnceAndThenOpened(t *testing.T) {
+	db, keyset := newDatabase(t)
+	if _, err := issuer.Open(t.Context(), db, keyset); !errors.Is(err, issuer.ErrNoKey) ||
+		err.Error() != "there is no signing key yet: clientsd serve makes one" {
+		t.Errorf("before it is made: got error %v", err)
+	}
+	made := create(t, db, keyset)
+	key := onlyKey(t, db)
+	if made.Name() != key.Issuer || made.Key(key.ID) == nil || made.Key("other") != nil || made.Key(key.ID).N.BitLen() != 2048 {
+		t.Errorf("got %s with key %v", made.Name(), made.Key(key.ID))
+	}
+	opened, openErr := issuer.Open(t.Context(), db, keyset)
+	again, againErr := issuer.OpenOrCreate(t.Context(), db, keyset)
+	if err := errors.Join(openErr, againErr); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []*issuer.Issuer{opened, again} {
+		if other.Name() != made.Name() || !bytes.Equal(other.JWKS(), made.JWKS()) || !made.Key(key.ID).Equal(other.Key(key.ID)) {
+			t.Errorf("%s is another issuer than %s", other.Name(), made.Name())
+		}
+	}
+}
+
+func TestServersThatStartAtOnceShareOneKey(t *testing.T) {
+	db, keyset := newDatabase(t)
+	const servers = 4
+	names, errs := make([]string, servers), make([]error, servers)
+	var group sync.WaitGroup
+	for i := range servers {
+		group.Go(func() {
+			var made *issuer.Issuer
+			if made, errs[i] = issuer.OpenOrCreate(t.Context(), db, keyset); errs[i] == nil {
+				names[i] = made.Name()
+			}
+		})
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	key := onlyKey(t, db)
+	for _, name := range names {
+		if name != key.Issuer {
+			t.Errorf("got issuer %s, want %s", name, key.Issuer)
+		}
+	}
+}
+
+func TestThePrivateKeyIsSealed(t *testing.T) {
+	db, keyset := newDatabase(t)
+	create(t, db, keyset)
+	key := onlyKey(t, db)
+	if _, err := x509.ParsePKCS8PrivateKey(key.PrivateSealed); err == nil {
+		t.Error("the private key lies in the clear")
+	}
+	encoded, err := keyset.OpenSigningKey(key.ID, key.PrivateSealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(key.PrivateSealed, encoded[len(encoded)/2:len(encoded)/2+16]) {
+		t.Error("the private key is in what is stored")
+	}
+}
+
+func TestADamagedKeyIsReported(t *testing.T) {
+	for name, tt := range map[string]struct {
+		damage func(context.Context, *ent.Client, *ent.SigningKey) error
+	}{
+		"a private key that does not open": {func(ctx context.Context, db *ent.Client, key *ent.SigningKey) error {
+			return db.SigningKey.UpdateOne(key).SetPrivateSealed([]byte("damaged")).Exec(ctx)
+		}},
+		"a public key that is none": {func(ctx context.Context, db *ent.Client, key *ent.SigningKey) error {
+			_, err := db.ExecContext(ctx, "UPDATE signing_keys SET public = x'00' WHERE id = ?", key.ID)
+			return err
+		}},
+		"a key that was renamed": {func(ctx context.Context, db *ent.Client, key *ent.SigningKey) error {
+			_, err := db.ExecContext(ctx, "UPDATE signing_keys SET id = 'other' WHERE id = ?", key.ID)
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, keyset := newDatabase(t)
+			create(t, db, keyset)
+			if err := tt.damage(t.Context(), db, onlyKey(t, db)); err != nil {
+				t.Fatal(err)
+			}
+			want := "load signing keys: key " + onlyKey(t, db).ID + ": sealed data does not open"
+			if got, err := issuer.OpenOrCreate(t.Context(), db, keyset); got != nil || !errors.Is(err, secret.ErrDamaged) || err.Error() != want {
+				t.Errorf("got %v, error %v, want %s", got, err, want)
+			}
+		})
+	}
+	db, keyset := newDatabase(t)
+	create(t, db, keyset)
+	if _, err := issuer.Open(t.Context(), db, newKeyset(t)); !errors.Is(err, secret.ErrDamaged) {
+		t.Errorf("with another keyset: got error %v", err)
+	}
+}
+
+// A second key signs from now on, and the tokens of the first stay valid.
+func TestTheNewestKeySignsAndTheOthersAreStillPublished(t *testing.T) {
+	db, keyset := newDatabase(t)
+	first := create(t, db, keyset)
+	old := onlyKey(t, db)
+	elsewhere, _ := newDatabase(t)
+	create(t, elsewhere, keyset)
+	made := onlyKey(t, elsewhere)
+	err := db.SigningKey.Create().SetID(made.ID).SetIssuer(old.Issuer).SetPublic(made.Public).
+		SetPrivateSealed(made.PrivateSealed).SetCreatedAt(old.CreatedAt.Add(time.Second)).Exec(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := create(t, db, keyset)
+	if both.Name() != first.Name() || both.Key(old.ID) == nil || both.Key(made.ID) == nil {
+		t.Errorf("got %s with keys %v and %v", both.Name(), both.Key(old.ID), both.Key(made.ID))
+	}
+	header, _ := parts(t, mint(t, both, grant()))
+	if header["kid"] != made.ID {
+		t.Errorf("signs with %v, want %s", header["kid"], made.ID)
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(both.JWKS(), &set); err != nil || len(set.Key(old.ID)) != 1 || len(set.Key(made.ID)) != 1 {
+		t.Errorf("the JWKS has %d and %d of the keys, error %v", len(set.Key(old.ID)), len(set.Key(made.ID)), err)
+	}
+	count, err := db.SigningKey.Query().Where(signingkey.Issuer(old.Issuer)).Count(t.Context())
+	if diff := cmp.Diff(2, count); diff != "" || err != nil {
+		t.Errorf("keys (-want +got), error %v:\n%s", err, diff)
+	}
+}

@@ -1,0 +1,22 @@
+package oauthclient
+
+// RedirectURI is what is wrong with a redirect URI, or nothing.
+func RedirectURI(text string) []Violation {
+	var v violations
+	v.redirectURI("uri", text)
+	return v
+}
+
+// LogoutURI is what is wrong with a logout URI, or nothing.
+func LogoutURI(text string) []Violation {
+	var v violations
+	v.logoutURI("uri", text)
+	return v
+}
+
+// WebsiteURL is what is wrong with a website, or nothing.
+func WebsiteURL(text string) []Violation {
+	var v violations
+	v.websiteURL("uri", text)
+	return v
+}

@@ -1,0 +1,275 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/server/servertest"
+)
+
+// A finder finds secrets in data, in clear or encoded, by sixteen characters
+// of what is random in them.
+type finder map[[16]byte]string
+
+// add looks for a secret from now on: as it is, in hex, and in base64 wherever
+// it begins within a group of three bytes.
+func (f finder) add(secret string) {
+	body := strings.TrimPrefix(secret, "sk_live_")
+	f.addText("in clear", body)
+	f.addText("in hex", hex.EncodeToString([]byte(body)))
+	f.addText("in hex", strings.ToUpper(hex.EncodeToString([]byte(body))))
+	for shift := range 3 {
+		shifted := append(make([]byte, shift), body...)
+		f.addText("in base64", base64.StdEncoding.EncodeToString(shifted)[4:])
+		f.addText("in base64", base64.URLEncoding.EncodeToString(shifted)[4:])
+	}
+}
+
+func (f finder) addText(encoding, text string) { f[[16]byte([]byte(text))] = encoding }
+
+// in says how the first secret in data is encoded, or nothing if there is none.
+func (f finder) in(data []byte) string {
+	for i := range max(0, len(data)-15) {
+		if encoding, ok := f[[16]byte(data[i:])]; ok {
+			return encoding
+		}
+	}
+	return ""
+}
+
+func TestFinderFindsASecretInEveryEncoding(t *testing.T) {
+	const secret = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm"
+	f := finder{}
+	f.add(secret)
+	text := []byte(`{"clientSecret":"` + secret + `"}`)
+	for i := range 3 {
+		data := append(make([]byte, i), text...)
+		for encoded, want := range map[string]string{
+			string(data):                               "in clear",
+			hex.EncodeToString(data):                   "in hex",
+			strings.ToUpper(hex.EncodeToString(data)):  "in hex",
+			base64.StdEncoding.EncodeToString(data):    "in base64",
+			base64.RawURLEncoding.EncodeToString(data): "in base64",
+		} {
+			if got := f.in([]byte(encoded)); got != want {
+				t.Errorf("got %q, want %q in %s", got, want, encoded)
+			}
+		}
+	}
+	if got := f.in([]byte(strings.Repeat(secret[8:23], 3))); got != "" {
+		t.Errorf("fifteen characters are found %s", got)
+	}
+}
+
+// A secrecyTest collects every secret that was issued and every answer that
+// must not carry one.
+type secrecyTest struct {
+	*servertest.Server
+
+	token   string
+	issued  []string
+	answers bytes.Buffer
+}
+
+// call keeps the answer to be searched.
+func (s *secrecyTest) call(t *testing.T, procedure, body string) {
+	t.Helper()
+	_, answer := s.PostJSON(t, procedure, s.token, body)
+	_, _ = s.answers.Write(answer) // a Buffer takes all
+}
+
+// issue makes a client, rotates its secret so many times and shows it in every
+// way there is.
+func (s *secrecyTest) issue(t *testing.T, protocol servertest.Protocol, rotations int) (id string) {
+	t.Helper()
+	clients := s.Clients(protocol, s.token)
+	made, err := clients.CreateClient(t.Context(), servertest.Request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id = made.GetClient().GetClientId()
+	s.issued = append(s.issued, made.GetClient().GetClientSecret())
+	for i := range rotations {
+		rotated, err := clients.RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: id, IncludeSecret: i%2 == 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown, err := clients.GetClient(t.Context(), &apiv1.GetClientRequest{ClientId: id, IncludeSecret: true})
+		if err != nil || i%2 == 0 && shown.GetClient().GetClientSecret() != rotated.GetClientSecret() {
+			t.Fatalf("the secret that is shown is not the new one, error %v", err)
+		}
+		s.issued = append(s.issued, shown.GetClient().GetClientSecret())
+	}
+	return id
+}
+
+// goWrong sends a secret to where it does not belong, and asks for it in ways
+// that must fail.
+func (s *secrecyTest) goWrong(t *testing.T, id string) {
+	t.Helper()
+	secret := s.issued[len(s.issued)-1]
+	for _, body := range []string{
+		`{"clientId": "` + id + `", "secret": "` + secret + `"}`,
+		`{"clientId": "` + id + `", "secret": "` + secret + `x"}`,
+		`{"clientId": "` + secret + `", "secret": "` + secret + `"}`,
+		`{"clientId": "` + id + `", "secret": "` + strings.Repeat(secret, 6) + `"}`,
+		`{"clientId": "` + id + `", "secret": ["` + secret + `"]}`,
+		`{"clientId": "` + id + `", "secret": ` + secret + `}`,
+		`{"clientId": "` + id + `", "secret": "` + secret + `"`,
+		`{"clientId": "` + id + `", "secret": "` + secret + `\x"}`,
+		`{"` + secret + `": 1, "` + secret + `": 2}`,
+		`{"updateMask": "` + secret + `", "pageToken": "` + secret + `", "name": true, "contentType": "` + secret + `"}`,
+		`{"clientId": "` + id + `", "secret": {"` + secret + `": 1}}`,
+		`{"clientId": "` + id + `", "includeSecret": "` + secret + `", "secret": "` + secret + `"}`,
+	} {
+		s.call(t, verifySecret, body)
+		for _, method := range []string{"UpdateClient", "ListClients", "GetPublicClients", "UploadClientLogo", "DeleteClient"} {
+			if method != "DeleteClient" || !strings.Contains(body, id) {
+				s.call(t, clientsService+method, body)
+			}
+		}
+	}
+	for _, method := range []string{"ListClients", "GetClient", "RegenerateSecret"} {
+		_, answer := s.PostJSON(t, clientsService+method, secret, `{"clientId": "`+id+`"}`)
+		_, _ = s.answers.Write(answer)
+	}
+	_, answer := get(t, s.Server, "/logos/"+secret+"/"+secret+".png?secret="+secret, "Authorization", "Basic "+secret)
+	_, _ = s.answers.Write(answer)
+	s.call(t, clientsService+"UpdateClient", `{"clientId": "`+id+`", "name": "Renamed"}`)
+	s.call(t, clientsService+"ListClients", `{}`)
+	s.call(t, clientsService+"GetPublicClients", `{"clientId": ["`+id+`"]}`)
+	s.call(t, clientsService+"UploadClientLogo", logoUpload(t, id))
+}
+
+// fail makes the database refuse what the calls need, last of all.
+func (s *secrecyTest) fail(t *testing.T, id string) {
+	t.Helper()
+	exec(t, s.Server, "UPDATE oauth_clients SET secret_sealed = x'00' WHERE id = ?", id)
+	s.call(t, clientsService+"GetClient", `{"clientId": "`+id+`", "includeSecret": true}`)
+	exec(t, s.Server, "DROP TABLE client_events")
+	for _, method := range []string{"RegenerateSecret", "GetClient", "CreateClient", "UpdateClient", "DeleteClient"} {
+		s.call(t, clientsService+method, strings.Replace(exampleRequest, "{", `{"clientId": "`+id+`", "includeSecret": true, `, 1))
+	}
+	if !strings.Contains(s.Logs.String(), `"code":"data_loss"`) || !strings.Contains(s.Logs.String(), `"code":"internal"`) {
+		t.Error("the log has no failures: they are not searched")
+	}
+}
+
+func TestNoSecretIsLeftInFilesLogsOrAnswersThatMustNotCarryIt(t *testing.T) {
+	s := &secrecyTest{Server: servertest.Start(t)}
+	s.token = s.Token(t, servertest.All...)
+	const clientsEach, rotations = 20, 4
+	var id string
+	for _, protocol := range servertest.Protocols() {
+		for range clientsEach {
+			id = s.issue(t, protocol, rotations)
+		}
+		s.goWrong(t, id)
+	}
+	f := finder{}
+	for _, secret := range s.issued {
+		f.add(secret)
+	}
+	want := len(servertest.Protocols()) * clientsEach * (rotations + 1)
+	if len(s.issued) != want || len(f) < 5*want { // in clear, in hex, in base64 three times
+		t.Fatalf("looking for %d texts of %d secrets, want %d secrets", len(f), len(s.issued), want)
+	}
+	s.wantNoneInFiles(t, f, "clientsd.db", "clientsd.db-wal", "keyset.json")
+	s.fail(t, id)
+	s.Stop(t)
+	s.wantNoneInFiles(t, f, "clientsd.db", "keyset.json")
+	wantNone(t, f, "the log", []byte(s.Logs.String()))
+	wantNone(t, f, "the answers", s.answers.Bytes())
+}
+
+// wantNoneInFiles searches every file of the data folder, these among them.
+func (s *secrecyTest) wantNoneInFiles(t *testing.T, f finder, names ...string) {
+	t.Helper()
+	files, err := os.ReadDir(s.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	searched := map[string]bool{}
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Join(s.Dir, file.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantNone(t, f, file.Name(), data)
+		searched[file.Name()] = len(data) > 0
+	}
+	for _, name := range names {
+		if !searched[name] {
+			t.Errorf("%s is not there or empty: %v", name, searched)
+		}
+	}
+}
+
+func wantNone(t *testing.T, f finder, where string, data []byte) {
+	t.Helper()
+	if encoding := f.in(data); encoding != "" {
+		t.Errorf("a secret stands in %s, %s", where, encoding)
+	}
+}
+
+// The wire would show what the JSON of the other tests does not.
+func TestNoOtherAnswerHasAFieldForASecret(t *testing.T) {
+	s := servertest.Start(t)
+	made := s.Create(t, servertest.Request())
+	id, token := made.GetClientId(), s.Token(t, servertest.All...)
+	for _, protocol := range servertest.Protocols() {
+		t.Run(protocol.Name, func(t *testing.T) {
+			clients := s.Clients(protocol, token)
+			list, listErr := clients.ListClients(t.Context(), &apiv1.ListClientsRequest{})
+			updated, updateErr := clients.UpdateClient(t.Context(), &apiv1.UpdateClientRequest{ClientId: id, Name: &made.Name})
+			rotated, rotateErr := clients.RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: id})
+			read, readErr := clients.GetClient(t.Context(), &apiv1.GetClientRequest{ClientId: id})
+			for _, err := range []error{listErr, updateErr, rotateErr, readErr} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for name, record := range map[string]*apiv1.Client{
+				"ListClients": list.GetClients()[0], "UpdateClient": updated.GetClient(), "RegenerateSecret": rotated, "GetClient": read.GetClient(),
+			} {
+				if record.ClientSecret != nil || len(record.ProtoReflect().GetUnknown()) > 0 {
+					t.Errorf("%s carries a secret or something unknown", name)
+				}
+			}
+		})
+	}
+}
+
+func TestAnswersAreNotKeptByCaches(t *testing.T) {
+	s := servertest.Start(t)
+	id := s.Create(t, servertest.Request()).GetClientId()
+	token := s.Token(t, servertest.All...)
+	for _, method := range []string{"RegenerateSecret", "GetClient", "CreateClient"} {
+		for name, body := range map[string]string{
+			"an answer with a secret": fmt.Sprintf(`{"clientId": %q, "includeSecret": true, `, id) + exampleRequest[1:],
+			"a refusal":               `{"clientId": "x"}`,
+		} {
+			t.Run(method+", "+name, func(t *testing.T) {
+				response, answer := s.PostJSON(t, clientsService+method, token, body)
+				if got := response.Header.Values("Cache-Control"); len(got) != 1 || got[0] != "no-store" {
+					t.Errorf("got Cache-Control %q", got)
+				}
+				if response.StatusCode == http.StatusOK != strings.Contains(string(answer), `"clientSecret":`) {
+					t.Errorf("got %s: %s", response.Status, answer)
+				}
+			})
+		}
+	}
+	_, err := s.Clients(over, "").ListClients(t.Context(), &apiv1.ListClientsRequest{})
+	wantError(t, err, connect.CodeUnauthenticated, "the request carries no access token")
+}

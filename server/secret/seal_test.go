@@ -1,0 +1,169 @@
+package secret_test
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"clientsd/server/secret"
+)
+
+func newKeyset(t testing.TB) *secret.Keyset {
+	t.Helper()
+	keyset, err := secret.CreateKeyset(filepath.Join(t.TempDir(), "keyset.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyset
+}
+
+func seal(t testing.TB, keyset *secret.Keyset, s secret.Secret) (digest secret.Digest, sealed []byte) {
+	t.Helper()
+	digest = secret.DigestOf(client, s)
+	sealed, err := keyset.Seal(client, digest, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest, sealed
+}
+
+func TestOpenGivesBackWhatWasSealed(t *testing.T) {
+	keyset, plain := newKeyset(t), knownSecret(t)
+	digest, sealed := seal(t, keyset, plain)
+	got, err := keyset.Open(client, digest[:], sealed)
+	if err != nil || got.Reveal() != known {
+		t.Errorf("got %q, error %v", got.Reveal(), err)
+	}
+	if _, again := seal(t, keyset, plain); bytes.Equal(sealed, again) {
+		t.Error("sealing twice gives the same ciphertext")
+	}
+	if bytes.Contains(sealed, []byte(known[8:])) {
+		t.Error("the ciphertext has the secret")
+	}
+}
+
+func TestOpenRefusesWhatWasNotSealedForThisRow(t *testing.T) {
+	keyset := newKeyset(t)
+	digest, sealed := seal(t, keyset, knownSecret(t))
+	otherDigest, otherSealed := seal(t, keyset, secret.Generate("sk_live_"))
+	_, foreign := seal(t, newKeyset(t), knownSecret(t))
+	page, pageErr := keyset.SealPageToken([]byte(known), string(client[:]), string(digest[:]))
+	check, checkErr := keyset.SealCheck()
+	// What was sealed beside a digest that is not its own would open, if the
+	// digest were not compared.
+	crossed, crossedErr := keyset.Seal(client, otherDigest, knownSecret(t))
+	if err := errors.Join(pageErr, checkErr, crossedErr); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ digest, sealed []byte }{
+		"another secret's digest":        {otherDigest[:], sealed},
+		"another secret's ciphertext":    {digest[:], otherSealed},
+		"another keyset's ciphertext":    {digest[:], foreign},
+		"a digest that does not fit it":  {otherDigest[:], crossed},
+		"a page token":                   {digest[:], page},
+		"a keyset check":                 {digest[:], check},
+		"no digest":                      {nil, sealed},
+		"a shorter digest":               {digest[:31], sealed},
+		"no ciphertext":                  {digest[:], nil},
+		"only the name of the key":       {digest[:], sealed[:5]},
+		"a ciphertext cut short":         {digest[:], sealed[:len(sealed)-1]},
+		"a ciphertext with more behind":  {digest[:], append(bytes.Clone(sealed), 0)},
+		"the secret, not sealed at all":  {digest[:], []byte(known)},
+		"a ciphertext without its start": {digest[:], sealed[5:]},
+	} {
+		t.Run(name, func(t *testing.T) { wantDamaged(t, keyset, tt.digest, tt.sealed) })
+	}
+	if got, err := keyset.Open(other, digest[:], sealed); !errors.Is(err, secret.ErrDamaged) || !got.IsZero() {
+		t.Errorf("for another client: got %v, error %v", got, err)
+	}
+	for i := range sealed {
+		changed := bytes.Clone(sealed)
+		changed[i] ^= 0x80
+		wantDamaged(t, keyset, digest[:], changed)
+	}
+}
+
+func wantDamaged(t *testing.T, keyset *secret.Keyset, digest, sealed []byte) {
+	t.Helper()
+	got, err := keyset.Open(client, digest, sealed)
+	if !errors.Is(err, secret.ErrDamaged) || !got.IsZero() || err.Error() != "sealed data does not open" {
+		t.Errorf("got %v, error %v", got, err)
+	}
+}
+
+func TestASigningKeyOpensUnderItsOwnIDOnly(t *testing.T) {
+	keyset := newKeyset(t)
+	sealed, err := keyset.SealSigningKey("key-1", []byte("private"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := keyset.OpenSigningKey("key-1", sealed); err != nil || string(got) != "private" {
+		t.Errorf("got %q, error %v", got, err)
+	}
+	for name, open := range map[string]func() ([]byte, error){
+		"another id":     func() ([]byte, error) { return keyset.OpenSigningKey("key-2", sealed) },
+		"no id":          func() ([]byte, error) { return keyset.OpenSigningKey("", sealed) },
+		"another keyset": func() ([]byte, error) { return newKeyset(t).OpenSigningKey("key-1", sealed) },
+		"a page token":   func() ([]byte, error) { return keyset.OpenPageToken(sealed, "key-1") },
+	} {
+		if got, err := open(); !errors.Is(err, secret.ErrDamaged) || got != nil {
+			t.Errorf("%s: got %q, error %v", name, got, err)
+		}
+	}
+}
+
+func TestACheckOpensWithItsOwnKeysetOnly(t *testing.T) {
+	keyset := newKeyset(t)
+	check, err := keyset.SealCheck()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keyset.OpenCheck(check); err != nil {
+		t.Errorf("its own keyset: %v", err)
+	}
+	if err := newKeyset(t).OpenCheck(check); !errors.Is(err, secret.ErrDamaged) {
+		t.Errorf("another keyset: got error %v", err)
+	}
+	if err := keyset.OpenCheck(nil); !errors.Is(err, secret.ErrDamaged) {
+		t.Errorf("no check: got error %v", err)
+	}
+}
+
+// The parts of a query must not run into each other: ("ab", "c") is another
+// query than ("a", "bc").
+func TestAPageTokenOpensForItsOwnQueryOnly(t *testing.T) {
+	keyset := newKeyset(t)
+	sealed, err := keyset.SealPageToken([]byte("cursor"), "ab", "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := keyset.OpenPageToken(sealed, "ab", "c"); err != nil || string(got) != "cursor" {
+		t.Errorf("got %q, error %v", got, err)
+	}
+	for _, query := range [][]string{{"a", "bc"}, {"abc", ""}, {"", "abc"}, {"abc"}, {"ab"}, {"ab", "c", ""}, {"c", "ab"}, nil} {
+		if got, err := keyset.OpenPageToken(sealed, query...); !errors.Is(err, secret.ErrDamaged) || got != nil {
+			t.Errorf("query %q: got %q, error %v", query, got, err)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	keyset := newKeyset(f)
+	digest, sealed := seal(f, keyset, knownSecret(f))
+	page, err := keyset.SealPageToken([]byte("cursor"), "organisation", "application")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, text := range [][]byte{sealed, page, nil, sealed[:5], append(bytes.Clone(sealed[:5]), make([]byte, 28)...), []byte(known)} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if got, err := keyset.Open(client, digest[:], text); err == nil && (got.Reveal() != known || !bytes.Equal(text, sealed)) {
+			t.Errorf("%x opens as a secret", text)
+		}
+		if got, err := keyset.OpenPageToken(text, "organisation", "application"); err == nil && (string(got) != "cursor" || !bytes.Equal(text, page)) {
+			t.Errorf("%x opens as a page token", text)
+		}
+	})
+}
