@@ -11,7 +11,13 @@ import { start } from "./service.js";
 
 let service, pages, browser, port;
 before(async () => {
-  const bundle = await build({ entryPoints: ["page.js"], bundle: true, minify: true, platform: "browser", write: false });
+  const bundle = await build({
+    entryPoints: ["page.js"],
+    bundle: true,
+    minify: true,
+    platform: "browser",
+    write: false,
+  });
   pages = createServer((request, response) => {
     const script = request.url === "/page.js";
     response.setHeader("Content-Type", script ? "text/javascript" : "text/html");
@@ -21,10 +27,7 @@ before(async () => {
   await once(pages, "listening");
   ({ port } = pages.address());
   service = await start("--cors-origin", `http://localhost:${port}`);
-  browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 });
 after(async () => {
   await browser?.close();

@@ -10,7 +10,11 @@ const token: Token = async () => "token";
 
 const { clients, secrets }: Clients = createClients({ transport, token });
 createClients({ transport });
-createClients({ baseUrl: "https://clients.example.com", createTransport: createConnectTransport, token: "token" });
+createClients({
+  baseUrl: "https://clients.example.com",
+  createTransport: createConnectTransport,
+  token: "token",
+});
 // @ts-expect-error a URL needs somebody who makes the transport
 createClients({ baseUrl: "https://clients.example.com" });
 // @ts-expect-error a token is not a number

@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
 import { bearer, createClients, reason, scopeNeeded, SecretMatch, violations } from "clientsd";
 
 import { app } from "./app.js";
@@ -45,7 +49,10 @@ for (const [name, createTransport] of Object.entries(transports)) {
         projectId: app.applicationId,
         appId: client.clientId,
       });
-      const { valid } = await secrets.verifySecret({ clientId: client.clientId, secret: answer.clientSecret });
+      const { valid } = await secrets.verifySecret({
+        clientId: client.clientId,
+        secret: answer.clientSecret,
+      });
       assert.equal(valid, true);
     });
 
@@ -60,11 +67,16 @@ for (const [name, createTransport] of Object.entries(transports)) {
     test("a field inside of a list is named with its index", async () => {
       const request = { ...app, applicationBindings: [{ applicationId: "one" }, { applicationId: "" }] };
       const error = await failure(as(service.token()).clients.createClient(request));
-      assert.deepEqual(violations(error).map(({ field }) => field), ["applicationBindings[1].applicationId"]);
+      assert.deepEqual(
+        violations(error).map(({ field }) => field),
+        ["applicationBindings[1].applicationId"],
+      );
     });
 
     test("a missing scope is named", async () => {
-      const error = await failure(as(service.token("oauth:clients:read")).clients.regenerateSecret({ clientId: unknown }));
+      const error = await failure(
+        as(service.token("oauth:clients:read")).clients.regenerateSecret({ clientId: unknown }),
+      );
       assert.equal(error.code, Code.PermissionDenied);
       assert.deepEqual([reason(error), scopeNeeded(error)], ["INSUFFICIENT_SCOPE", "oauth:clients:manage"]);
       assert.deepEqual(violations(error), []);
@@ -73,7 +85,10 @@ for (const [name, createTransport] of Object.entries(transports)) {
     test("an unknown client and a public one have their reasons", async () => {
       const { clients } = as(service.token());
       const error = await failure(clients.regenerateSecret({ clientId: unknown }));
-      assert.deepEqual([error.code, reason(error), scopeNeeded(error)], [Code.NotFound, "CLIENT_NOT_FOUND", undefined]);
+      assert.deepEqual(
+        [error.code, reason(error), scopeNeeded(error)],
+        [Code.NotFound, "CLIENT_NOT_FOUND", undefined],
+      );
 
       const { client } = await clients.createClient({ ...app, hasSecret: false });
       const refused = await failure(clients.regenerateSecret({ clientId: client.clientId }));
@@ -96,7 +111,11 @@ describe("the token", () => {
   });
 
   test("is given to a transport that is made for a URL", async () => {
-    const { clients } = createClients({ baseUrl: service.url, createTransport, token: () => service.token() });
+    const { clients } = createClients({
+      baseUrl: service.url,
+      createTransport,
+      token: () => service.token(),
+    });
     assert.equal((await clients.createClient(app)).client.name, app.name);
   });
 
@@ -127,7 +146,10 @@ describe("the token", () => {
   });
 
   test("is not needed for what is public", async () => {
-    for (const options of [{ transport: createTransport({ baseUrl: service.url }) }, { baseUrl: service.url, createTransport }]) {
+    for (const options of [
+      { transport: createTransport({ baseUrl: service.url }) },
+      { baseUrl: service.url, createTransport },
+    ]) {
       const { clients } = createClients(options);
       assert.deepEqual((await clients.getPublicClients({ clientId: [unknown] })).clients, {});
       assert.equal((await failure(clients.listClients({}))).code, Code.Unauthenticated);

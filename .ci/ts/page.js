@@ -11,7 +11,10 @@ const transports = { Connect: createConnectTransport, "gRPC-Web": createGrpcWebT
 globalThis.rotate = async ({ protocol, baseUrl, token }) => {
   const { clients, secrets } = createClients({ baseUrl, createTransport: transports[protocol], token });
   const { client } = await clients.createClient(app);
-  const { clientId, clientSecret } = await clients.regenerateSecret({ clientId: client.clientId, includeSecret: true });
+  const { clientId, clientSecret } = await clients.regenerateSecret({
+    clientId: client.clientId,
+    includeSecret: true,
+  });
   const valid = async (secret) => (await secrets.verifySecret({ clientId, secret })).valid;
   return [await valid(client.clientSecret), await valid(clientSecret)];
 };
@@ -23,6 +26,11 @@ globalThis.failure = async ({ protocol, baseUrl, token, clientId }) => {
     return { answer: await clients.regenerateSecret({ clientId }) };
   } catch (error) {
     const { code } = ConnectError.from(error);
-    return { code: Code[code], violations: violations(error), reason: reason(error), scope: scopeNeeded(error) };
+    return {
+      code: Code[code],
+      violations: violations(error),
+      reason: reason(error),
+      scope: scopeNeeded(error),
+    };
   }
 };

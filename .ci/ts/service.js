@@ -20,8 +20,8 @@ export async function start(...flags) {
   return {
     url: await servingURL(serve),
     /** Mints an access token. */
-    token: (scope = all) =>
-      execFileSync(binary, ["token", "--data-dir", folder, "--scope", scope], { encoding: "utf8" }).trim(),
+    token: (scope = all, ...flags) =>
+      execFileSync(binary, ["token", "--data-dir", folder, "--scope", scope, ...flags], { encoding: "utf8" }).trim(),
     /** Ends the service, which must end well, and deletes its data. */
     async stop() {
       const exited = once(serve, "exit");

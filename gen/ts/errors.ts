@@ -1,0 +1,61 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+
+import { ViolationsSchema } from "./src/buf/validate/validate_pb.js";
+import type { FieldPath } from "./src/buf/validate/validate_pb.js";
+import { ErrorInfoSchema } from "./src/google/rpc/error_details_pb.js";
+import type { ErrorInfo } from "./src/google/rpc/error_details_pb.js";
+
+/** A field of the request that breaks a rule. */
+export interface FieldViolation {
+  /** The field, as in the request: `clientId`, or `applicationBindings[0].applicationId`. */
+  field: string;
+  /** The rule, for programs: `string.uuid`. */
+  rule: string;
+  /** What is wrong, for people: `must be a valid UUID`. */
+  message: string;
+}
+
+/** Why a call failed, for programs. A later service may have more reasons. */
+export type Reason =
+  | "INSUFFICIENT_SCOPE"
+  | "CLIENT_NOT_FOUND"
+  | "CLIENT_EXISTS"
+  | "PUBLIC_CLIENT"
+  | "SECRET_DAMAGED"
+  | (string & {});
+
+/** The fields that break a rule, if that is why the call failed; otherwise none. */
+export function violations(error: unknown): FieldViolation[] {
+  return details(error, ViolationsSchema)
+    .flatMap((detail) => detail.violations)
+    .map(({ field, ruleId, message }) => ({ field: pathOf(field), rule: ruleId, message }));
+}
+
+/** Why the call failed, if the service gives a reason beside the error's code. */
+export function reason(error: unknown): Reason | undefined {
+  return infoOf(error)?.reason;
+}
+
+/** The scope that the access token lacks, if that is why the call failed. */
+export function scopeNeeded(error: unknown): string | undefined {
+  const info = infoOf(error);
+  return info?.reason === "INSUFFICIENT_SCOPE" ? info.metadata["scope"] : undefined;
+}
+
+function infoOf(error: unknown): ErrorInfo | undefined {
+  return details(error, ErrorInfoSchema).find((info) => info.domain === "clientsd");
+}
+
+function details<Desc extends DescMessage>(error: unknown, schema: Desc): MessageShape<Desc>[] {
+  return error instanceof ConnectError ? error.findDetails(schema) : [];
+}
+
+/** Writes a path with the names that fields have in JavaScript. */
+function pathOf(path: FieldPath | undefined): string {
+  const steps = path?.elements.map(({ fieldName, subscript }) => {
+    const name = fieldName.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+    return subscript.case === undefined ? name : `${name}[${subscript.value}]`;
+  });
+  return steps?.join(".") ?? "";
+}
