@@ -205,7 +205,7 @@ func TestFacesLeaveNoSecretInFilesLogsOrRefusals(t *testing.T) {
 		// A secret where an id, a token, an organisation or the id of a call belongs.
 		for _, c := range []attempt{{token, secret, nil}, {secret, made.GetClientId(), nil}, {token, uuid.NewString(), []string{"X-Zitadel-Orgid", secret}}} {
 			_, refused := w.rotate(t, s.Server, c)
-			wantNone(t, issued, "a refusal of "+w.name, []byte(fmt.Sprint(refused)))
+			wantNone(t, issued, "a refusal of "+w.name, fmt.Append(nil, refused))
 		}
 	}
 	s.wantNoneInFiles(t, issued, "clientsd.db", "clientsd.db-wal", "keyset.json")

@@ -166,7 +166,7 @@ func sendFrames(t testing.TB, s *servertest.Server, procedure, contentType strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end below
+	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ func exchange(t testing.TB, s *servertest.Server, request string, end bool) repl
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // there is nothing left to lose
+	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(answerWithin))
 	// The server may answer and hang up before it has read everything.
 	_, _ = io.WriteString(conn, request)
@@ -61,7 +61,7 @@ func exchange(t testing.TB, s *servertest.Server, request string, end bool) repl
 	if err != nil {
 		t.Fatalf("no answer to %.200q: %v", request, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end below
+	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatalf("%s to %.200q: read answer: %v", response.Status, request, err)

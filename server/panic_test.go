@@ -21,7 +21,7 @@ func (f *fuse) light(n int64) { f.left.Store(n) }
 
 func (f *fuse) now() time.Time {
 	if f.left.Add(-1) == 0 {
-		panic("the clock at /etc/localtime broke: SELECT now()") //nolint:forbidigo // what these tests are about
+		panic("the clock at /etc/localtime broke: SELECT now()") // what these tests are about
 	}
 	return time.Now()
 }

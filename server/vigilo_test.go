@@ -197,8 +197,14 @@ func TestVigiloReadsNothingButTheToken(t *testing.T) {
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, clientManage)
 	headers := [][]string{
-		{"Content-Type", "text/xml"}, {"Content-Type", ""}, {"Content-Encoding", "gzip"}, {"Accept", "text/html"},
-		{"X-Zitadel-Orgid", "acme"}, {"Connect-Protocol-Version", "2"}, {"Connect-Timeout-Ms", "0"}, {"X-HTTP-Method-Override", "GET"},
+		{"Content-Type", "text/xml"},
+		{"Content-Type", ""},
+		{"Content-Encoding", "gzip"},
+		{"Accept", "text/html"},
+		{"X-Zitadel-Orgid", "acme"},
+		{"Connect-Protocol-Version", "2"},
+		{"Connect-Timeout-Ms", "0"},
+		{"X-HTTP-Method-Override", "GET"},
 	}
 	for _, header := range headers {
 		if got := ask(t, s, http.MethodPost, vigiloPath(id)+"?client_id=other", token, "x", header...); got.status != http.StatusOK {

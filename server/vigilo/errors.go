@@ -75,7 +75,7 @@ func failureOf(err error, unavailable func(error) bool) failure {
 }
 
 func domainFailure(err *oauthclient.Error) failure {
-	switch err.Kind { //nolint:exhaustive // a rotation has no other failures
+	switch err.Kind { // a rotation has no other failures
 	case oauthclient.NotFound:
 		return errNoClient
 	case oauthclient.Precondition:
