@@ -41,8 +41,10 @@ func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
 		"an origin without a scheme":            {func(c *server.Config) { c.CORSOrigins = []string{"*", "a.example.com"} }, `--cors-origin "a.example.com"` + origin},
 		"an empty origin":                       {func(c *server.Config) { c.CORSOrigins = []string{""} }, `--cors-origin ""` + origin},
 		"a secret prefix that HTTP must escape": {func(c *server.Config) { c.SecretPrefix = "sk_é" }, `--secret-prefix "sk_é": the prefix of secrets has the character 'é', only letters, digits and underscores are allowed`},
-		"a secret prefix of 33 characters": {func(c *server.Config) { c.SecretPrefix = strings.Repeat("a", 33) },
-			`--secret-prefix "` + strings.Repeat("a", 33) + `": the prefix of secrets has 33 characters, at most 32 are allowed`},
+		"a secret prefix of 33 characters": {
+			func(c *server.Config) { c.SecretPrefix = strings.Repeat("a", 33) },
+			`--secret-prefix "` + strings.Repeat("a", 33) + `": the prefix of secrets has 33 characters, at most 32 are allowed`,
+		},
 		"a negative deadline":            {func(c *server.Config) { c.Timeout = -time.Second }, "--timeout: must not be negative"},
 		"a negative bound of calls":      {func(c *server.Config) { c.MaxInFlight = -1 }, "--max-in-flight: must not be negative"},
 		"a negative time to drain":       {func(c *server.Config) { c.DrainTimeout = -1 }, "--drain-timeout: must not be negative"},

@@ -42,7 +42,7 @@ func startSlowly(t *testing.T, url, procedure, token, text string) *slowCall {
 	client := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
 	c := &slowCall{body: sent, rest: text[len(text)/2:], answer: make(chan *http.Response, 1), failure: make(chan error, 1)}
 	go func() {
-		response, err := client.Do(request) //nolint:bodyclose // finish closes it
+		response, err := client.Do(request)
 		c.answer <- response
 		c.failure <- err
 	}()
@@ -79,7 +79,7 @@ func (c *slowCall) finish(t *testing.T) map[string]any {
 	if err := <-c.failure; err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end below
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("got %s: %s (%v)", response.Status, text, err)

@@ -3,14 +3,12 @@ package server_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -189,73 +187,5 @@ func TestListClientsIsOrderedByTheTimeOfCreation(t *testing.T) {
 		if diff := cmp.Diff(want, slices.Concat(pages(t, clientsOf(t, s), size, func([]string) {})...)); diff != "" {
 			t.Errorf("in pages of %d (-want +got):\n%s", size, diff)
 		}
-	}
-}
-
-func TestListClientsRefusesAPageTokenThatWasNotMadeForTheQuery(t *testing.T) {
-	s, elsewhere := servertest.Start(t), servertest.Start(t)
-	register(t, s, 2, "app")
-	register(t, elsewhere, 2, "app")
-	good := nextPage(t, s, &apiv1.ListClientsRequest{PageSize: proto.Int32(1)})
-	acme := s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"})
-	mine := s.Token(t, servertest.All...)
-	for name, tt := range map[string]struct{ caller, application, page string }{
-		"in another organisation": {acme, "", good},
-		"for an application":      {mine, "app", good},
-		"for all clients":         {mine, "", nextPage(t, s, &apiv1.ListClientsRequest{PageSize: proto.Int32(1), ApplicationId: proto.String("app")})},
-		"of another server":       {mine, "", nextPage(t, elsewhere, &apiv1.ListClientsRequest{PageSize: proto.Int32(1)})},
-		"garbage":                 {mine, "", "next"},
-		"a client id":             {mine, "", uuid.NewString()},
-		"of the longest kind":     {mine, "", strings.Repeat("A", 512)},
-		"cut short":               {mine, "", good[:len(good)-4]},
-		"cut to nothing much":     {mine, "", good[:2]},
-		"with one bit changed":    {mine, "", swapCase(good)},
-		"with padding":            {mine, "", good + "="},
-		"with something behind":   {mine, "", good + "AAAA"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := s.Clients(over, tt.caller).ListClients(t.Context(),
-				&apiv1.ListClientsRequest{ApplicationId: &tt.application, PageToken: &tt.page})
-			wantError(t, err, connect.CodeInvalidArgument, "validation errors:\n - page_token: must be a nextPageToken of the same query")
-			wantViolations(t, err, "page_token")
-		})
-	}
-}
-
-// nextPage is the token of the page after the one a request asks for.
-func nextPage(t *testing.T, s *servertest.Server, request *apiv1.ListClientsRequest) string {
-	t.Helper()
-	answer, err := clientsOf(t, s).ListClients(t.Context(), request)
-	if err != nil || answer.NextPageToken == nil {
-		t.Fatalf("got no token of a next page: %v, error %v", answer, err)
-	}
-	return answer.GetNextPageToken()
-}
-
-// swapCase changes the case of the first letter of a text.
-func swapCase(text string) string {
-	i := strings.IndexFunc(text, func(r rune) bool { return r >= 'A' })
-	changed := []byte(text)
-	changed[i] ^= 'a' ^ 'A'
-	return string(changed)
-}
-
-func TestListClientsBoundsThePage(t *testing.T) {
-	s := servertest.Start(t)
-	for name, tt := range map[string]struct {
-		request *apiv1.ListClientsRequest
-		field   string
-	}{
-		"a page of less than nothing":         {&apiv1.ListClientsRequest{PageSize: proto.Int32(-1)}, "page_size"},
-		"a page of 1001":                      {&apiv1.ListClientsRequest{PageSize: proto.Int32(1001)}, "page_size"},
-		"a page token of 513 characters":      {&apiv1.ListClientsRequest{PageToken: proto.String(strings.Repeat("A", 513))}, "page_token"},
-		"an application of 129 characters":    {&apiv1.ListClientsRequest{ApplicationId: proto.String(wide(129))}, "application_id"},
-		"an application with a line break":    {&apiv1.ListClientsRequest{ApplicationId: proto.String("app\n")}, "application_id"},
-		"an application with the character 0": {&apiv1.ListClientsRequest{ApplicationId: proto.String("app\x00")}, "application_id"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := clientsOf(t, s).ListClients(t.Context(), tt.request)
-			wantViolations(t, err, tt.field)
-		})
 	}
 }

@@ -96,7 +96,7 @@ func TestOnePortSpeaksBothVersionsOfHTTPWithAndWithoutTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer response.Body.Close() //nolint:errcheck // only its head is of interest
+			defer response.Body.Close()
 			if response.StatusCode != http.StatusOK || (response.ProtoMajor == 2) != tt.version2 {
 				t.Errorf("got %s over %s", response.Status, response.Proto)
 			}
@@ -151,7 +151,7 @@ func TestHTTP2Offers100StreamsAConnection(t *testing.T) {
 
 func wantStreams(t *testing.T, conn net.Conn, want uint32) {
 	t.Helper()
-	defer conn.Close() //nolint:errcheck // only the first frame is of interest
+	defer conn.Close()
 	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
 		t.Fatal(err)
 	}

@@ -209,6 +209,6 @@ func freeAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // it was only asked for its address
+	defer listener.Close()
 	return listener.Addr().String()
 }

@@ -7,14 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"clientsd/server/database"
-	"clientsd/server/secret"
 	"clientsd/server/storage"
 )
 
@@ -126,77 +123,6 @@ func TestOpenWithoutCreateMakesNothing(t *testing.T) {
 	}
 }
 
-// A database without its keyset must not be made worse: not one byte of it
-// changes, and no keyset is made that would hide the loss.
-func TestADatabaseWithoutItsKeysetIsNotTouched(t *testing.T) {
-	other := read(t, filepath.Join(closed(t), "keyset.json"))
-	missing := func(t *testing.T, path string) { t.Helper(); remove(t, path) }
-	for name, tt := range map[string]struct {
-		prepare func(t *testing.T, keyset string)
-		config  storage.Config
-		is      error
-		want    string
-	}{
-		"missing": {
-			missing,
-			storage.Config{},
-			storage.ErrKeysetMissing, "open keyset KEYSET: the database is there, but not its keyset: restore the keyset from its backup",
-		},
-		"that of another database": {
-			func(t *testing.T, path string) { t.Helper(); overwrite(t, path, other) },
-			storage.Config{},
-			storage.ErrKeysetWrong, "open DATABASE: the keyset is not the one this database was made with",
-		},
-		"that of another database, as content": {
-			missing,
-			storage.Config{KeysetContent: string(other)},
-			storage.ErrKeysetWrong, "open DATABASE: the keyset is not the one this database was made with",
-		},
-		"no keyset at all": {
-			func(t *testing.T, path string) { t.Helper(); overwrite(t, path, []byte("{}")) },
-			storage.Config{},
-			nil, "parse keyset: not a Tink keyset in JSON",
-		},
-		"no keyset at all, as content": {
-			missing,
-			storage.Config{KeysetContent: "{}"},
-			nil, "parse keyset: not a Tink keyset in JSON",
-		},
-		"readable by others": {
-			func(t *testing.T, path string) {
-				t.Helper()
-				if err := os.Chmod(path, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			},
-			storage.Config{},
-			nil, "read keyset: KEYSET has mode 0644, others can read it: chmod 600",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := closed(t)
-			db, keyset := filepath.Join(dir, "clientsd.db"), filepath.Join(dir, "keyset.json")
-			tt.prepare(t, keyset)
-			before, beforeFiles := read(t, db), files(t, dir)
-			tt.config.Dir, tt.config.Create = dir, true
-			s, err := storage.Open(t.Context(), tt.config)
-			want := strings.NewReplacer("KEYSET", keyset, "DATABASE", db).Replace(tt.want)
-			if s != nil || err == nil || err.Error() != want || tt.is != nil && !errors.Is(err, tt.is) {
-				t.Errorf("got %v, error %v\nwant error %s", s, err, want)
-			}
-			if !bytes.Equal(before, read(t, db)) {
-				t.Error("the database has changed")
-			}
-			afterFiles := files(t, dir)
-			delete(afterFiles, "clientsd.db-wal") // SQLite makes both, empty, to read a database
-			delete(afterFiles, "clientsd.db-shm")
-			if diff := cmp.Diff(beforeFiles, afterFiles); diff != "" {
-				t.Errorf("the files (-before +after):\n%s", diff)
-			}
-		})
-	}
-}
-
 func remove(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Remove(path); err != nil {
@@ -288,40 +214,5 @@ func TestAFirstRunThatFailsLeavesNoDatabase(t *testing.T) {
 	s := open(t, storage.Config{Dir: dir, Create: true})
 	if !s.Created || !bytes.Equal(keyset, read(t, filepath.Join(dir, "keyset.json"))) {
 		t.Errorf("the next run: Created %v", s.Created)
-	}
-}
-
-func TestADatabaseOfANewerBinaryIsRefused(t *testing.T) {
-	dir := closed(t)
-	s := open(t, storage.Config{Dir: dir})
-	write(t, s, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999999999999, 1)")
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	before := read(t, filepath.Join(dir, "clientsd.db"))
-	_, err := storage.Open(t.Context(), storage.Config{Dir: dir, Create: true})
-	if !errors.Is(err, database.ErrNewerSchema) ||
-		err.Error() != "migrate database: the database has a newer schema than this binary knows: use the newer binary" {
-		t.Errorf("got error %v", err)
-	}
-	if !bytes.Equal(before, read(t, filepath.Join(dir, "clientsd.db"))) {
-		t.Error("the database has changed")
-	}
-}
-
-func TestWhatIsNoDatabaseIsRefused(t *testing.T) {
-	dir := closed(t)
-	path := filepath.Join(dir, "clientsd.db")
-	overwrite(t, path, []byte(strings.Repeat("this is no database ", 100)))
-	before := read(t, path)
-	_, err := storage.Open(t.Context(), storage.Config{Dir: dir, Create: true})
-	if err == nil || !strings.HasPrefix(err.Error(), "open "+path+": ") || !strings.Contains(err.Error(), "file is not a database") {
-		t.Errorf("got error %v", err)
-	}
-	if !bytes.Equal(before, read(t, path)) {
-		t.Error("the file has changed")
-	}
-	if _, err := secret.ReadKeyset(filepath.Join(dir, "keyset.json")); err != nil {
-		t.Error(err)
 	}
 }

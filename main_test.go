@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	clientsdv1 "clientsd/gen/go/clientsd/v1"
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server/servertest"
+)
+
+// asProgram makes the test binary the program, for tests that need a process of
+// their own.
+const asProgram = "CLIENTSD_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// A process is a server in a process of its own.
+type process struct {
+	*servertest.Server
+
+	command *exec.Cmd
+	token   string
+}
+
+// startProcess returns once the server has logged where it serves.
+func startProcess(t *testing.T, dir string) *process {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), os.Args[0], "serve", "--addr", "127.0.0.1:0", "--data-dir", dir)
+	command.Env = append(os.Environ(), asProgram+"=1")
+	stderr, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = command.Process.Kill() }) // in case the test has failed before its end
+	p := &process{Server: &servertest.Server{Dir: dir}, command: command}
+	for logs := json.NewDecoder(stderr); p.URL == ""; {
+		var line struct{ Msg, URL string }
+		if err := logs.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		p.URL = line.URL
+	}
+	go io.Copy(io.Discard, stderr) //nolint:errcheck // ends with the process
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{
+		"token", "--data-dir", dir, "--scope", strings.Join(servertest.All, " "),
+	}, &out, &errs); code != 0 {
+		t.Fatalf("token: exit code %d: %s", code, &errs)
+	}
+	p.token = strings.TrimSpace(out.String())
+	return p
+}
+
+func (p *process) clients() apiv1connect.ClientsServiceClient {
+	return p.Clients(servertest.Protocols()[0], p.token)
+}
+
+// A history is every secret of one client, in order: that of version n is at
+// n-1.
+type history struct {
+	id      string
+	secrets []string
+}
+
+// rotateUntilGone goes on until the server does not answer any more.
+func (h *history) rotateUntilGone(t *testing.T, p *process, rotations *atomic.Int64) {
+	t.Helper()
+	for {
+		answer, err := p.clients().RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: h.id, IncludeSecret: true})
+		if err != nil {
+			return
+		}
+		h.secrets = append(h.secrets, answer.GetClientSecret())
+		rotations.Add(1)
+	}
+}
+
+// wantKept fails the test unless the last secret that was answered is current
+// or, if the answer to one more rotation was lost with the process, the one
+// before it; and unless every earlier one is refused.
+func (h *history) wantKept(t *testing.T, p *process) {
+	t.Helper()
+	read, err := p.clients().GetClient(t.Context(), &apiv1.GetClientRequest{ClientId: h.id, IncludeSecret: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if current := read.GetClient().GetClientSecret(); current != h.secrets[len(h.secrets)-1] {
+		h.secrets = append(h.secrets, current)
+	}
+	secrets := p.Secrets(servertest.Protocols()[0], p.token)
+	for i, secret := range h.secrets {
+		got, err := secrets.VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{ClientId: h.id, Secret: secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		version := int64(0)
+		if i == len(h.secrets)-1 {
+			version = int64(len(h.secrets))
+		}
+		if got.GetSecretVersion() != version || got.GetValid() != (version > 0) {
+			t.Errorf("secret %d of %d: got %v", i+1, len(h.secrets), got)
+		}
+	}
+}
+
+// What was answered must be true after the process was killed at any moment.
+func TestAnAcknowledgedRotationSurvivesAKill(t *testing.T) {
+	const callers, rounds, each = 4, 3, 40
+	dir := t.TempDir()
+	p := startProcess(t, dir)
+	histories := make([]*history, callers)
+	for i := range histories {
+		made, err := p.clients().CreateClient(t.Context(), servertest.Request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		histories[i] = &history{made.GetClient().GetClientId(), []string{made.GetClient().GetClientSecret()}}
+	}
+	for range rounds {
+		var rotations atomic.Int64
+		var group sync.WaitGroup
+		for _, h := range histories {
+			group.Go(func() { h.rotateUntilGone(t, p, &rotations) })
+		}
+		for rotations.Load() < each {
+			runtime.Gosched()
+		}
+		p.kill(t)
+		group.Wait()
+		p = startProcess(t, dir)
+		for _, h := range histories {
+			h.wantKept(t, p)
+		}
+	}
+}
+
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	if err := p.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.command.Wait() // it has not ended well
+}
+
+func TestSIGTERMEndsTheServerWell(t *testing.T) {
+	p := startProcess(t, t.TempDir())
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.command.Wait(); err != nil {
+		t.Errorf("got %v, want exit code 0", err)
+	}
+}
