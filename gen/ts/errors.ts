@@ -22,6 +22,10 @@ export type Reason =
   | "CLIENT_NOT_FOUND"
   | "CLIENT_EXISTS"
   | "PUBLIC_CLIENT"
+  | "SECRET_VERSION_MISMATCH"
+  | "IDEMPOTENCY_KEY_IN_USE"
+  | "IDEMPOTENCY_MISMATCH"
+  | "SUPERSEDED"
   | "SECRET_DAMAGED"
   | (string & {});
 

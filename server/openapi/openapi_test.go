@@ -17,12 +17,15 @@ import (
 // the application of a binding and says nothing of what is in an error's debug.
 const regenerateSecret = `
 operation: RegenerateSecret
-scopes: oauth:clients:manage
+scopes: oauth:clients:manage or oauth:clients:rotate
 parameter Connect-Protocol-Version in header, required true: number, const 1, enum [1]
 parameter Connect-Timeout-Ms in header, required <nil>: number
 request: application/json, required true
 request clientId: string, format uuid
+request expectedSecretVersion: [integer string null], format int64, minimum 1
 request includeSecret: boolean
+request previousSecretValidFor: string, format duration
+request reason: [string null], maxLength 256, pattern ^\P{Cc}*$
 request, other fields: false
 200: application/json
 200 allowedDelegators[]: string
@@ -43,7 +46,11 @@ request, other fields: false
 200 logoUrl: [string null]
 200 name: string
 200 postLogoutRedirectUris[]: string
+200 previousSecretExpiresAt: string, format date-time
+200 previousSecretLastUsedAt: string, format date-time
 200 redirectUri: string
+200 secretCreatedAt: string, format date-time
+200 secretVersion: [integer string null], format int64
 200 supportsCodeGrant: boolean
 200 supportsDeviceCodeGrant: boolean
 200 supportsImplicitGrant: boolean
@@ -66,7 +73,7 @@ default details[].debug.violations[].rule.elements[].index: string
 default details[].debug.violations[].ruleId: string
 default details[].debug.domain: string, const clientsd
 default details[].debug.metadata.scope: string
-default details[].debug.reason: string, enum [INSUFFICIENT_SCOPE CLIENT_NOT_FOUND CLIENT_EXISTS PUBLIC_CLIENT SECRET_DAMAGED]
+default details[].debug.reason: string, enum [INSUFFICIENT_SCOPE CLIENT_NOT_FOUND CLIENT_EXISTS PUBLIC_CLIENT SECRET_VERSION_MISMATCH IDEMPOTENCY_KEY_IN_USE IDEMPOTENCY_MISMATCH SUPERSEDED SECRET_DAMAGED]
 default details[].type: string, enum [buf.validate.Violations google.rpc.ErrorInfo]
 default details[].value: string, contentEncoding base64
 default details[], required fields: [type value]

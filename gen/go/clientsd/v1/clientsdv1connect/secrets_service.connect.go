@@ -36,6 +36,12 @@ const (
 	// SecretsServiceVerifySecretProcedure is the fully-qualified name of the SecretsService's
 	// VerifySecret RPC.
 	SecretsServiceVerifySecretProcedure = "/clientsd.v1.SecretsService/VerifySecret"
+	// SecretsServiceRevokePreviousSecretProcedure is the fully-qualified name of the SecretsService's
+	// RevokePreviousSecret RPC.
+	SecretsServiceRevokePreviousSecretProcedure = "/clientsd.v1.SecretsService/RevokePreviousSecret"
+	// SecretsServiceListClientEventsProcedure is the fully-qualified name of the SecretsService's
+	// ListClientEvents RPC.
+	SecretsServiceListClientEventsProcedure = "/clientsd.v1.SecretsService/ListClientEvents"
 )
 
 // SecretsServiceClient is a client for the clientsd.v1.SecretsService service.
@@ -47,6 +53,19 @@ type SecretsServiceClient interface {
 	//
 	// Scope: oauth:clients:verify. A POST only: a secret has no place in a URL.
 	VerifySecret(context.Context, *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error)
+	// RevokePreviousSecret ends the overlap of a rotation early: only the newest
+	// secret is valid from the moment the answer is sent. Without an overlap it
+	// changes nothing.
+	//
+	// Scope: oauth:clients:manage. Errors: not_found; failed_precondition for a
+	// public client.
+	RevokePreviousSecret(context.Context, *v1.RevokePreviousSecretRequest) (*v1.RevokePreviousSecretResponse, error)
+	// ListClientEvents returns what happened to a client, the newest first. The
+	// events of a client outlive it.
+	//
+	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that
+	// was not issued for this query. A client that never was has no events.
+	ListClientEvents(context.Context, *v1.ListClientEventsRequest) (*v1.ListClientEventsResponse, error)
 }
 
 // NewSecretsServiceClient constructs a client for the clientsd.v1.SecretsService service. By
@@ -66,17 +85,49 @@ func NewSecretsServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(secretsServiceMethods.ByName("VerifySecret")),
 			connect.WithClientOptions(opts...),
 		),
+		revokePreviousSecret: connect.NewClient[v1.RevokePreviousSecretRequest, v1.RevokePreviousSecretResponse](
+			httpClient,
+			baseURL+SecretsServiceRevokePreviousSecretProcedure,
+			connect.WithSchema(secretsServiceMethods.ByName("RevokePreviousSecret")),
+			connect.WithClientOptions(opts...),
+		),
+		listClientEvents: connect.NewClient[v1.ListClientEventsRequest, v1.ListClientEventsResponse](
+			httpClient,
+			baseURL+SecretsServiceListClientEventsProcedure,
+			connect.WithSchema(secretsServiceMethods.ByName("ListClientEvents")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // secretsServiceClient implements SecretsServiceClient.
 type secretsServiceClient struct {
-	verifySecret *connect.Client[v1.VerifySecretRequest, v1.VerifySecretResponse]
+	verifySecret         *connect.Client[v1.VerifySecretRequest, v1.VerifySecretResponse]
+	revokePreviousSecret *connect.Client[v1.RevokePreviousSecretRequest, v1.RevokePreviousSecretResponse]
+	listClientEvents     *connect.Client[v1.ListClientEventsRequest, v1.ListClientEventsResponse]
 }
 
 // VerifySecret calls clientsd.v1.SecretsService.VerifySecret.
 func (c *secretsServiceClient) VerifySecret(ctx context.Context, req *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error) {
 	response, err := c.verifySecret.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RevokePreviousSecret calls clientsd.v1.SecretsService.RevokePreviousSecret.
+func (c *secretsServiceClient) RevokePreviousSecret(ctx context.Context, req *v1.RevokePreviousSecretRequest) (*v1.RevokePreviousSecretResponse, error) {
+	response, err := c.revokePreviousSecret.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListClientEvents calls clientsd.v1.SecretsService.ListClientEvents.
+func (c *secretsServiceClient) ListClientEvents(ctx context.Context, req *v1.ListClientEventsRequest) (*v1.ListClientEventsResponse, error) {
+	response, err := c.listClientEvents.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -92,6 +143,19 @@ type SecretsServiceHandler interface {
 	//
 	// Scope: oauth:clients:verify. A POST only: a secret has no place in a URL.
 	VerifySecret(context.Context, *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error)
+	// RevokePreviousSecret ends the overlap of a rotation early: only the newest
+	// secret is valid from the moment the answer is sent. Without an overlap it
+	// changes nothing.
+	//
+	// Scope: oauth:clients:manage. Errors: not_found; failed_precondition for a
+	// public client.
+	RevokePreviousSecret(context.Context, *v1.RevokePreviousSecretRequest) (*v1.RevokePreviousSecretResponse, error)
+	// ListClientEvents returns what happened to a client, the newest first. The
+	// events of a client outlive it.
+	//
+	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that
+	// was not issued for this query. A client that never was has no events.
+	ListClientEvents(context.Context, *v1.ListClientEventsRequest) (*v1.ListClientEventsResponse, error)
 }
 
 // NewSecretsServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -107,10 +171,26 @@ func NewSecretsServiceHandler(svc SecretsServiceHandler, opts ...connect.Handler
 		connect.WithSchema(secretsServiceMethods.ByName("VerifySecret")),
 		connect.WithHandlerOptions(opts...),
 	)
+	secretsServiceRevokePreviousSecretHandler := connect.NewUnaryHandlerSimple(
+		SecretsServiceRevokePreviousSecretProcedure,
+		svc.RevokePreviousSecret,
+		connect.WithSchema(secretsServiceMethods.ByName("RevokePreviousSecret")),
+		connect.WithHandlerOptions(opts...),
+	)
+	secretsServiceListClientEventsHandler := connect.NewUnaryHandlerSimple(
+		SecretsServiceListClientEventsProcedure,
+		svc.ListClientEvents,
+		connect.WithSchema(secretsServiceMethods.ByName("ListClientEvents")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/clientsd.v1.SecretsService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case SecretsServiceVerifySecretProcedure:
 			secretsServiceVerifySecretHandler.ServeHTTP(w, r)
+		case SecretsServiceRevokePreviousSecretProcedure:
+			secretsServiceRevokePreviousSecretHandler.ServeHTTP(w, r)
+		case SecretsServiceListClientEventsProcedure:
+			secretsServiceListClientEventsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -122,4 +202,12 @@ type UnimplementedSecretsServiceHandler struct{}
 
 func (UnimplementedSecretsServiceHandler) VerifySecret(context.Context, *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("clientsd.v1.SecretsService.VerifySecret is not implemented"))
+}
+
+func (UnimplementedSecretsServiceHandler) RevokePreviousSecret(context.Context, *v1.RevokePreviousSecretRequest) (*v1.RevokePreviousSecretResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("clientsd.v1.SecretsService.RevokePreviousSecret is not implemented"))
+}
+
+func (UnimplementedSecretsServiceHandler) ListClientEvents(context.Context, *v1.ListClientEventsRequest) (*v1.ListClientEventsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("clientsd.v1.SecretsService.ListClientEvents is not implemented"))
 }

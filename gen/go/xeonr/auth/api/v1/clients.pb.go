@@ -80,8 +80,19 @@ type Client struct {
 	FrontchannelLogoutSessionRequired bool `protobuf:"varint,22,opt,name=frontchannel_logout_session_required,json=frontchannelLogoutSessionRequired,proto3" json:"frontchannel_logout_session_required,omitempty"`
 	// Where a user agent may be sent after logout. Empty: nowhere.
 	PostLogoutRedirectUris []string `protobuf:"bytes,23,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// Which secret the client has now: 1 for the one it was created with, one
+	// more for each rotation. Absent: it has none.
+	SecretVersion *int64 `protobuf:"varint,100,opt,name=secret_version,json=secretVersion,proto3,oneof" json:"secret_version,omitempty"`
+	// When that secret was made. Absent: the client has none.
+	SecretCreatedAt *timestamppb.Timestamp `protobuf:"bytes,101,opt,name=secret_created_at,json=secretCreatedAt,proto3" json:"secret_created_at,omitempty"`
+	// Until when the secret before that is valid as well, or was: it may be past.
+	// Absent: it ended with the rotation.
+	PreviousSecretExpiresAt *timestamppb.Timestamp `protobuf:"bytes,102,opt,name=previous_secret_expires_at,json=previousSecretExpiresAt,proto3" json:"previous_secret_expires_at,omitempty"`
+	// When the secret before was last presented in that time, to the minute.
+	// Absent: it was not.
+	PreviousSecretLastUsedAt *timestamppb.Timestamp `protobuf:"bytes,103,opt,name=previous_secret_last_used_at,json=previousSecretLastUsedAt,proto3" json:"previous_secret_last_used_at,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
 }
 
 func (x *Client) Reset() {
@@ -275,6 +286,34 @@ func (x *Client) GetPostLogoutRedirectUris() []string {
 	return nil
 }
 
+func (x *Client) GetSecretVersion() int64 {
+	if x != nil && x.SecretVersion != nil {
+		return *x.SecretVersion
+	}
+	return 0
+}
+
+func (x *Client) GetSecretCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SecretCreatedAt
+	}
+	return nil
+}
+
+func (x *Client) GetPreviousSecretExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PreviousSecretExpiresAt
+	}
+	return nil
+}
+
+func (x *Client) GetPreviousSecretLastUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PreviousSecretLastUsedAt
+	}
+	return nil
+}
+
 // A PublicClient is what anyone may know of a client, without a token.
 type PublicClient struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -444,7 +483,8 @@ func (x *ApplicationBinding) GetConfig() *ApplicationBindingConfig {
 type ApplicationBindingConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The settings, a free JSON object the registry keeps but does not read.
-	// Absent: no settings. NaN and the infinities are refused: JSON has none.
+	// Absent: no settings. NaN and the infinities are refused, JSON has none, and
+	// so is nesting deeper than 32 levels.
 	JsonConfig    *structpb.Struct `protobuf:"bytes,1,opt,name=json_config,json=jsonConfig,proto3" json:"json_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -491,8 +531,7 @@ var File_xeonr_auth_api_v1_clients_proto protoreflect.FileDescriptor
 
 const file_xeonr_auth_api_v1_clients_proto_rawDesc = "" +
 	"\n" +
-	"\x1fxeonr/auth/api/v1/clients.proto\x12\x11xeonr.auth.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\n" +
-	"\n" +
+	"\x1fxeonr/auth/api/v1/clients.proto\x12\x11xeonr.auth.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\f\n" +
 	"\x06Client\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12-\n" +
 	"\rclient_secret\x18\x02 \x01(\tB\x03\x80\x01\x01H\x00R\fclientSecret\x88\x01\x01\x12\x12\n" +
@@ -521,12 +560,17 @@ const file_xeonr_auth_api_v1_clients_proto_rawDesc = "" +
 	"#backchannel_logout_session_required\x18\x14 \x01(\bR backchannelLogoutSessionRequired\x12;\n" +
 	"\x17frontchannel_logout_uri\x18\x15 \x01(\tH\x04R\x15frontchannelLogoutUri\x88\x01\x01\x12O\n" +
 	"$frontchannel_logout_session_required\x18\x16 \x01(\bR!frontchannelLogoutSessionRequired\x129\n" +
-	"\x19post_logout_redirect_uris\x18\x17 \x03(\tR\x16postLogoutRedirectUrisB\x10\n" +
+	"\x19post_logout_redirect_uris\x18\x17 \x03(\tR\x16postLogoutRedirectUris\x12*\n" +
+	"\x0esecret_version\x18d \x01(\x03H\x05R\rsecretVersion\x88\x01\x01\x12F\n" +
+	"\x11secret_created_at\x18e \x01(\v2\x1a.google.protobuf.TimestampR\x0fsecretCreatedAt\x12W\n" +
+	"\x1aprevious_secret_expires_at\x18f \x01(\v2\x1a.google.protobuf.TimestampR\x17previousSecretExpiresAt\x12Z\n" +
+	"\x1cprevious_secret_last_used_at\x18g \x01(\v2\x1a.google.protobuf.TimestampR\x18previousSecretLastUsedAtB\x10\n" +
 	"\x0e_client_secretB\x11\n" +
 	"\x0f_application_idB\v\n" +
 	"\t_logo_urlB\x19\n" +
 	"\x17_backchannel_logout_uriB\x1a\n" +
-	"\x18_frontchannel_logout_uri\"\xe5\x02\n" +
+	"\x18_frontchannel_logout_uriB\x11\n" +
+	"\x0f_secret_version\"\xe5\x02\n" +
 	"\fPublicClient\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n" +
@@ -570,18 +614,21 @@ var file_xeonr_auth_api_v1_clients_proto_goTypes = []any{
 	(*structpb.Struct)(nil),          // 5: google.protobuf.Struct
 }
 var file_xeonr_auth_api_v1_clients_proto_depIdxs = []int32{
-	4, // 0: xeonr.auth.api.v1.Client.created_at:type_name -> google.protobuf.Timestamp
-	4, // 1: xeonr.auth.api.v1.Client.updated_at:type_name -> google.protobuf.Timestamp
-	2, // 2: xeonr.auth.api.v1.Client.application_bindings:type_name -> xeonr.auth.api.v1.ApplicationBinding
-	4, // 3: xeonr.auth.api.v1.PublicClient.created_at:type_name -> google.protobuf.Timestamp
-	2, // 4: xeonr.auth.api.v1.PublicClient.application_bindings:type_name -> xeonr.auth.api.v1.ApplicationBinding
-	3, // 5: xeonr.auth.api.v1.ApplicationBinding.config:type_name -> xeonr.auth.api.v1.ApplicationBindingConfig
-	5, // 6: xeonr.auth.api.v1.ApplicationBindingConfig.json_config:type_name -> google.protobuf.Struct
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4,  // 0: xeonr.auth.api.v1.Client.created_at:type_name -> google.protobuf.Timestamp
+	4,  // 1: xeonr.auth.api.v1.Client.updated_at:type_name -> google.protobuf.Timestamp
+	2,  // 2: xeonr.auth.api.v1.Client.application_bindings:type_name -> xeonr.auth.api.v1.ApplicationBinding
+	4,  // 3: xeonr.auth.api.v1.Client.secret_created_at:type_name -> google.protobuf.Timestamp
+	4,  // 4: xeonr.auth.api.v1.Client.previous_secret_expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 5: xeonr.auth.api.v1.Client.previous_secret_last_used_at:type_name -> google.protobuf.Timestamp
+	4,  // 6: xeonr.auth.api.v1.PublicClient.created_at:type_name -> google.protobuf.Timestamp
+	2,  // 7: xeonr.auth.api.v1.PublicClient.application_bindings:type_name -> xeonr.auth.api.v1.ApplicationBinding
+	3,  // 8: xeonr.auth.api.v1.ApplicationBinding.config:type_name -> xeonr.auth.api.v1.ApplicationBindingConfig
+	5,  // 9: xeonr.auth.api.v1.ApplicationBindingConfig.json_config:type_name -> google.protobuf.Struct
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_xeonr_auth_api_v1_clients_proto_init() }

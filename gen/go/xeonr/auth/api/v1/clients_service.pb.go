@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
 	sync "sync"
@@ -31,6 +32,16 @@ type RegenerateSecretRequest struct {
 	// Whether the answer carries the new secret. False or absent: it does not,
 	// and the rotation happens all the same.
 	IncludeSecret bool `protobuf:"varint,2,opt,name=include_secret,json=includeSecret,proto3" json:"include_secret,omitempty"`
+	// How long the secret that is valid now stays valid beside the new one. Ends
+	// any earlier such secret. Absent or 0: it is invalid at once. At most what
+	// the operator allows, 30 days by default.
+	PreviousSecretValidFor *durationpb.Duration `protobuf:"bytes,100,opt,name=previous_secret_valid_for,json=previousSecretValidFor,proto3" json:"previous_secret_valid_for,omitempty"`
+	// Rotate only if this is the client's secret version. Absent: rotate
+	// whichever it is.
+	ExpectedSecretVersion *int64 `protobuf:"varint,101,opt,name=expected_secret_version,json=expectedSecretVersion,proto3,oneof" json:"expected_secret_version,omitempty"`
+	// Why the secret is rotated, for the event. Absent or empty: not said. No
+	// place for a secret: events are shown to everyone who may read clients.
+	Reason        *string `protobuf:"bytes,102,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -77,6 +88,27 @@ func (x *RegenerateSecretRequest) GetIncludeSecret() bool {
 		return x.IncludeSecret
 	}
 	return false
+}
+
+func (x *RegenerateSecretRequest) GetPreviousSecretValidFor() *durationpb.Duration {
+	if x != nil {
+		return x.PreviousSecretValidFor
+	}
+	return nil
+}
+
+func (x *RegenerateSecretRequest) GetExpectedSecretVersion() int64 {
+	if x != nil && x.ExpectedSecretVersion != nil {
+		return *x.ExpectedSecretVersion
+	}
+	return 0
+}
+
+func (x *RegenerateSecretRequest) GetReason() string {
+	if x != nil && x.Reason != nil {
+		return *x.Reason
+	}
+	return ""
 }
 
 // CreateClientRequest describes the client to register.
@@ -1123,10 +1155,15 @@ var File_xeonr_auth_api_v1_clients_service_proto protoreflect.FileDescriptor
 
 const file_xeonr_auth_api_v1_clients_service_proto_rawDesc = "" +
 	"\n" +
-	"'xeonr/auth/api/v1/clients_service.proto\x12\x11xeonr.auth.api.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fxeonr/auth/api/v1/clients.proto\"g\n" +
+	"'xeonr/auth/api/v1/clients_service.proto\x12\x11xeonr.auth.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fxeonr/auth/api/v1/clients.proto\"\xe6\x02\n" +
 	"\x17RegenerateSecretRequest\x12%\n" +
 	"\tclient_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\bclientId\x12%\n" +
-	"\x0einclude_secret\x18\x02 \x01(\bR\rincludeSecret\"\xe4\v\n" +
+	"\x0einclude_secret\x18\x02 \x01(\bR\rincludeSecret\x12^\n" +
+	"\x19previous_secret_valid_for\x18d \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\x16previousSecretValidFor\x12D\n" +
+	"\x17expected_secret_version\x18e \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\x15expectedSecretVersion\x88\x01\x01\x120\n" +
+	"\x06reason\x18f \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x022\t^\\P{Cc}*$H\x01R\x06reason\x88\x01\x01B\x1a\n" +
+	"\x18_expected_secret_versionB\t\n" +
+	"\a_reason\"\xe4\v\n" +
 	"\x13CreateClientRequest\x12\x1d\n" +
 	"\n" +
 	"has_secret\x18\x01 \x01(\bR\thasSecret\x12(\n" +
@@ -1285,42 +1322,44 @@ var file_xeonr_auth_api_v1_clients_service_proto_goTypes = []any{
 	(*GetPublicClientsRequest)(nil),  // 13: xeonr.auth.api.v1.GetPublicClientsRequest
 	(*GetPublicClientsResponse)(nil), // 14: xeonr.auth.api.v1.GetPublicClientsResponse
 	nil,                              // 15: xeonr.auth.api.v1.GetPublicClientsResponse.ClientsEntry
-	(*ApplicationBinding)(nil),       // 16: xeonr.auth.api.v1.ApplicationBinding
-	(*Client)(nil),                   // 17: xeonr.auth.api.v1.Client
-	(*fieldmaskpb.FieldMask)(nil),    // 18: google.protobuf.FieldMask
-	(*PublicClient)(nil),             // 19: xeonr.auth.api.v1.PublicClient
+	(*durationpb.Duration)(nil),      // 16: google.protobuf.Duration
+	(*ApplicationBinding)(nil),       // 17: xeonr.auth.api.v1.ApplicationBinding
+	(*Client)(nil),                   // 18: xeonr.auth.api.v1.Client
+	(*fieldmaskpb.FieldMask)(nil),    // 19: google.protobuf.FieldMask
+	(*PublicClient)(nil),             // 20: xeonr.auth.api.v1.PublicClient
 }
 var file_xeonr_auth_api_v1_clients_service_proto_depIdxs = []int32{
-	16, // 0: xeonr.auth.api.v1.CreateClientRequest.application_bindings:type_name -> xeonr.auth.api.v1.ApplicationBinding
-	17, // 1: xeonr.auth.api.v1.CreateClientResponse.client:type_name -> xeonr.auth.api.v1.Client
-	17, // 2: xeonr.auth.api.v1.GetClientResponse.client:type_name -> xeonr.auth.api.v1.Client
-	17, // 3: xeonr.auth.api.v1.ListClientsResponse.clients:type_name -> xeonr.auth.api.v1.Client
-	16, // 4: xeonr.auth.api.v1.UpdateClientRequest.application_bindings:type_name -> xeonr.auth.api.v1.ApplicationBinding
-	18, // 5: xeonr.auth.api.v1.UpdateClientRequest.update_mask:type_name -> google.protobuf.FieldMask
-	17, // 6: xeonr.auth.api.v1.UpdateClientResponse.client:type_name -> xeonr.auth.api.v1.Client
-	15, // 7: xeonr.auth.api.v1.GetPublicClientsResponse.clients:type_name -> xeonr.auth.api.v1.GetPublicClientsResponse.ClientsEntry
-	19, // 8: xeonr.auth.api.v1.GetPublicClientsResponse.ClientsEntry.value:type_name -> xeonr.auth.api.v1.PublicClient
-	0,  // 9: xeonr.auth.api.v1.ClientsService.RegenerateSecret:input_type -> xeonr.auth.api.v1.RegenerateSecretRequest
-	1,  // 10: xeonr.auth.api.v1.ClientsService.CreateClient:input_type -> xeonr.auth.api.v1.CreateClientRequest
-	3,  // 11: xeonr.auth.api.v1.ClientsService.GetClient:input_type -> xeonr.auth.api.v1.GetClientRequest
-	5,  // 12: xeonr.auth.api.v1.ClientsService.ListClients:input_type -> xeonr.auth.api.v1.ListClientsRequest
-	7,  // 13: xeonr.auth.api.v1.ClientsService.UpdateClient:input_type -> xeonr.auth.api.v1.UpdateClientRequest
-	9,  // 14: xeonr.auth.api.v1.ClientsService.DeleteClient:input_type -> xeonr.auth.api.v1.DeleteClientRequest
-	11, // 15: xeonr.auth.api.v1.ClientsService.UploadClientLogo:input_type -> xeonr.auth.api.v1.UploadClientLogoRequest
-	13, // 16: xeonr.auth.api.v1.ClientsService.GetPublicClients:input_type -> xeonr.auth.api.v1.GetPublicClientsRequest
-	17, // 17: xeonr.auth.api.v1.ClientsService.RegenerateSecret:output_type -> xeonr.auth.api.v1.Client
-	2,  // 18: xeonr.auth.api.v1.ClientsService.CreateClient:output_type -> xeonr.auth.api.v1.CreateClientResponse
-	4,  // 19: xeonr.auth.api.v1.ClientsService.GetClient:output_type -> xeonr.auth.api.v1.GetClientResponse
-	6,  // 20: xeonr.auth.api.v1.ClientsService.ListClients:output_type -> xeonr.auth.api.v1.ListClientsResponse
-	8,  // 21: xeonr.auth.api.v1.ClientsService.UpdateClient:output_type -> xeonr.auth.api.v1.UpdateClientResponse
-	10, // 22: xeonr.auth.api.v1.ClientsService.DeleteClient:output_type -> xeonr.auth.api.v1.DeleteClientResponse
-	12, // 23: xeonr.auth.api.v1.ClientsService.UploadClientLogo:output_type -> xeonr.auth.api.v1.UploadClientLogoResponse
-	14, // 24: xeonr.auth.api.v1.ClientsService.GetPublicClients:output_type -> xeonr.auth.api.v1.GetPublicClientsResponse
-	17, // [17:25] is the sub-list for method output_type
-	9,  // [9:17] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	16, // 0: xeonr.auth.api.v1.RegenerateSecretRequest.previous_secret_valid_for:type_name -> google.protobuf.Duration
+	17, // 1: xeonr.auth.api.v1.CreateClientRequest.application_bindings:type_name -> xeonr.auth.api.v1.ApplicationBinding
+	18, // 2: xeonr.auth.api.v1.CreateClientResponse.client:type_name -> xeonr.auth.api.v1.Client
+	18, // 3: xeonr.auth.api.v1.GetClientResponse.client:type_name -> xeonr.auth.api.v1.Client
+	18, // 4: xeonr.auth.api.v1.ListClientsResponse.clients:type_name -> xeonr.auth.api.v1.Client
+	17, // 5: xeonr.auth.api.v1.UpdateClientRequest.application_bindings:type_name -> xeonr.auth.api.v1.ApplicationBinding
+	19, // 6: xeonr.auth.api.v1.UpdateClientRequest.update_mask:type_name -> google.protobuf.FieldMask
+	18, // 7: xeonr.auth.api.v1.UpdateClientResponse.client:type_name -> xeonr.auth.api.v1.Client
+	15, // 8: xeonr.auth.api.v1.GetPublicClientsResponse.clients:type_name -> xeonr.auth.api.v1.GetPublicClientsResponse.ClientsEntry
+	20, // 9: xeonr.auth.api.v1.GetPublicClientsResponse.ClientsEntry.value:type_name -> xeonr.auth.api.v1.PublicClient
+	0,  // 10: xeonr.auth.api.v1.ClientsService.RegenerateSecret:input_type -> xeonr.auth.api.v1.RegenerateSecretRequest
+	1,  // 11: xeonr.auth.api.v1.ClientsService.CreateClient:input_type -> xeonr.auth.api.v1.CreateClientRequest
+	3,  // 12: xeonr.auth.api.v1.ClientsService.GetClient:input_type -> xeonr.auth.api.v1.GetClientRequest
+	5,  // 13: xeonr.auth.api.v1.ClientsService.ListClients:input_type -> xeonr.auth.api.v1.ListClientsRequest
+	7,  // 14: xeonr.auth.api.v1.ClientsService.UpdateClient:input_type -> xeonr.auth.api.v1.UpdateClientRequest
+	9,  // 15: xeonr.auth.api.v1.ClientsService.DeleteClient:input_type -> xeonr.auth.api.v1.DeleteClientRequest
+	11, // 16: xeonr.auth.api.v1.ClientsService.UploadClientLogo:input_type -> xeonr.auth.api.v1.UploadClientLogoRequest
+	13, // 17: xeonr.auth.api.v1.ClientsService.GetPublicClients:input_type -> xeonr.auth.api.v1.GetPublicClientsRequest
+	18, // 18: xeonr.auth.api.v1.ClientsService.RegenerateSecret:output_type -> xeonr.auth.api.v1.Client
+	2,  // 19: xeonr.auth.api.v1.ClientsService.CreateClient:output_type -> xeonr.auth.api.v1.CreateClientResponse
+	4,  // 20: xeonr.auth.api.v1.ClientsService.GetClient:output_type -> xeonr.auth.api.v1.GetClientResponse
+	6,  // 21: xeonr.auth.api.v1.ClientsService.ListClients:output_type -> xeonr.auth.api.v1.ListClientsResponse
+	8,  // 22: xeonr.auth.api.v1.ClientsService.UpdateClient:output_type -> xeonr.auth.api.v1.UpdateClientResponse
+	10, // 23: xeonr.auth.api.v1.ClientsService.DeleteClient:output_type -> xeonr.auth.api.v1.DeleteClientResponse
+	12, // 24: xeonr.auth.api.v1.ClientsService.UploadClientLogo:output_type -> xeonr.auth.api.v1.UploadClientLogoResponse
+	14, // 25: xeonr.auth.api.v1.ClientsService.GetPublicClients:output_type -> xeonr.auth.api.v1.GetPublicClientsResponse
+	18, // [18:26] is the sub-list for method output_type
+	10, // [10:18] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_xeonr_auth_api_v1_clients_service_proto_init() }
@@ -1329,6 +1368,7 @@ func file_xeonr_auth_api_v1_clients_service_proto_init() {
 		return
 	}
 	file_xeonr_auth_api_v1_clients_proto_init()
+	file_xeonr_auth_api_v1_clients_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_xeonr_auth_api_v1_clients_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_xeonr_auth_api_v1_clients_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_xeonr_auth_api_v1_clients_service_proto_msgTypes[6].OneofWrappers = []any{}

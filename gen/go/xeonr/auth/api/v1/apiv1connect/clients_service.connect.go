@@ -62,13 +62,23 @@ const (
 // ClientsServiceClient is a client for the xeonr.auth.api.v1.ClientsService service.
 type ClientsServiceClient interface {
 	// RegenerateSecret makes a new secret for a confidential client. The old
-	// secret is invalid from the moment the answer is sent.
+	// secret is invalid from the moment the answer is sent, unless the request
+	// asks for an overlap.
 	//
-	// Scope: oauth:clients:manage. Errors: not_found; failed_precondition for a
-	// public client, which has no secret. Not idempotent: each call rotates.
+	// Each call rotates, except that the header (in gRPC the metadata)
+	// `Idempotency-Key` makes a repeated call, by the same caller within 24
+	// hours, give the result of the first.
+	//
+	// Scope: oauth:clients:manage or oauth:clients:rotate, or for the client that
+	// the token was issued to oauth:clients:rotate:self. Errors: not_found;
+	// failed_precondition for a public client, which has no secret, and for a
+	// repeated call whose secret a later rotation has replaced; aborted if
+	// `expected_secret_version` is not the client's; invalid_argument for a key
+	// that another request was sent with.
 	RegenerateSecret(context.Context, *v1.RegenerateSecretRequest) (*v1.Client, error)
 	// CreateClient registers a client. The answer carries the secret if the
-	// client has one; later it is shown only on request.
+	// client has one; later it is shown only on request. `Idempotency-Key` works
+	// as in RegenerateSecret.
 	//
 	// Scope: oauth:clients:manage. Errors: invalid_argument.
 	CreateClient(context.Context, *v1.CreateClientRequest) (*v1.CreateClientResponse, error)
@@ -257,13 +267,23 @@ func (c *clientsServiceClient) GetPublicClients(ctx context.Context, req *v1.Get
 // ClientsServiceHandler is an implementation of the xeonr.auth.api.v1.ClientsService service.
 type ClientsServiceHandler interface {
 	// RegenerateSecret makes a new secret for a confidential client. The old
-	// secret is invalid from the moment the answer is sent.
+	// secret is invalid from the moment the answer is sent, unless the request
+	// asks for an overlap.
 	//
-	// Scope: oauth:clients:manage. Errors: not_found; failed_precondition for a
-	// public client, which has no secret. Not idempotent: each call rotates.
+	// Each call rotates, except that the header (in gRPC the metadata)
+	// `Idempotency-Key` makes a repeated call, by the same caller within 24
+	// hours, give the result of the first.
+	//
+	// Scope: oauth:clients:manage or oauth:clients:rotate, or for the client that
+	// the token was issued to oauth:clients:rotate:self. Errors: not_found;
+	// failed_precondition for a public client, which has no secret, and for a
+	// repeated call whose secret a later rotation has replaced; aborted if
+	// `expected_secret_version` is not the client's; invalid_argument for a key
+	// that another request was sent with.
 	RegenerateSecret(context.Context, *v1.RegenerateSecretRequest) (*v1.Client, error)
 	// CreateClient registers a client. The answer carries the secret if the
-	// client has one; later it is shown only on request.
+	// client has one; later it is shown only on request. `Idempotency-Key` works
+	// as in RegenerateSecret.
 	//
 	// Scope: oauth:clients:manage. Errors: invalid_argument.
 	CreateClient(context.Context, *v1.CreateClientRequest) (*v1.CreateClientResponse, error)

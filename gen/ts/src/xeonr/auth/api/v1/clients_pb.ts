@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file xeonr/auth/api/v1/clients.proto.
  */
 export const file_xeonr_auth_api_v1_clients: GenFile = /*@__PURE__*/
-  fileDesc("Ch94ZW9uci9hdXRoL2FwaS92MS9jbGllbnRzLnByb3RvEhF4ZW9uci5hdXRoLmFwaS52MSLmBgoGQ2xpZW50EhEKCWNsaWVudF9pZBgBIAEoCRIfCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQFIAIgBARIMCgRuYW1lGAMgASgJEhQKDHJlZGlyZWN0X3VyaRgEIAEoCRIeChZzdXBwb3J0c19yZWZyZXNoX3Rva2VuGAUgASgIEh8KF3N1cHBvcnRzX2ltcGxpY2l0X2dyYW50GAYgASgIEiIKGnN1cHBvcnRzX2RldmljZV9jb2RlX2dyYW50GAcgASgIEhsKE3N1cHBvcnRzX2NvZGVfZ3JhbnQYCCABKAgSEwoLd2Vic2l0ZV91cmwYCSABKAkSLgoKY3JlYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVzY3JpcHRpb24YDCABKAkSEwoLaXNfdmVyaWZpZWQYDSABKAgSGwoOYXBwbGljYXRpb25faWQYDiABKAlIAYgBARIcChR1c2VzX21hbmFnZWRfYnVja2V0cxgPIAEoCBJDChRhcHBsaWNhdGlvbl9iaW5kaW5ncxgQIAMoCzIlLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZxIaChJhbGxvd2VkX2RlbGVnYXRvcnMYESADKAkSFQoIbG9nb191cmwYEiABKAlIAogBARIjChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGBMgASgJSAOIAQESKwojYmFja2NoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFCABKAgSJAoXZnJvbnRjaGFubmVsX2xvZ291dF91cmkYFSABKAlIBIgBARIsCiRmcm9udGNoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFiABKAgSIQoZcG9zdF9sb2dvdXRfcmVkaXJlY3RfdXJpcxgXIAMoCUIQCg5fY2xpZW50X3NlY3JldEIRCg9fYXBwbGljYXRpb25faWRCCwoJX2xvZ29fdXJsQhkKF19iYWNrY2hhbm5lbF9sb2dvdXRfdXJpQhoKGF9mcm9udGNoYW5uZWxfbG9nb3V0X3VyaSKHAgoMUHVibGljQ2xpZW50EhEKCWNsaWVudF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3dlYnNpdGVfdXJsGAMgASgJEhUKCGxvZ29fdXJsGAQgASgJSACIAQESEwoLZGVzY3JpcHRpb24YBSABKAkSEwoLaXNfdmVyaWZpZWQYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQwoUYXBwbGljYXRpb25fYmluZGluZ3MYCCADKAsyJS54ZW9uci5hdXRoLmFwaS52MS5BcHBsaWNhdGlvbkJpbmRpbmdCCwoJX2xvZ29fdXJsIoABChJBcHBsaWNhdGlvbkJpbmRpbmcSLQoOYXBwbGljYXRpb25faWQYASABKAlCFbpIEnIQEAEYgAEyCV5cUHtDY30qJBI7CgZjb25maWcYAiABKAsyKy54ZW9uci5hdXRoLmFwaS52MS5BcHBsaWNhdGlvbkJpbmRpbmdDb25maWciSAoYQXBwbGljYXRpb25CaW5kaW5nQ29uZmlnEiwKC2pzb25fY29uZmlnGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch94ZW9uci9hdXRoL2FwaS92MS9jbGllbnRzLnByb3RvEhF4ZW9uci5hdXRoLmFwaS52MSLPCAoGQ2xpZW50EhEKCWNsaWVudF9pZBgBIAEoCRIfCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQFIAIgBARIMCgRuYW1lGAMgASgJEhQKDHJlZGlyZWN0X3VyaRgEIAEoCRIeChZzdXBwb3J0c19yZWZyZXNoX3Rva2VuGAUgASgIEh8KF3N1cHBvcnRzX2ltcGxpY2l0X2dyYW50GAYgASgIEiIKGnN1cHBvcnRzX2RldmljZV9jb2RlX2dyYW50GAcgASgIEhsKE3N1cHBvcnRzX2NvZGVfZ3JhbnQYCCABKAgSEwoLd2Vic2l0ZV91cmwYCSABKAkSLgoKY3JlYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVzY3JpcHRpb24YDCABKAkSEwoLaXNfdmVyaWZpZWQYDSABKAgSGwoOYXBwbGljYXRpb25faWQYDiABKAlIAYgBARIcChR1c2VzX21hbmFnZWRfYnVja2V0cxgPIAEoCBJDChRhcHBsaWNhdGlvbl9iaW5kaW5ncxgQIAMoCzIlLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZxIaChJhbGxvd2VkX2RlbGVnYXRvcnMYESADKAkSFQoIbG9nb191cmwYEiABKAlIAogBARIjChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGBMgASgJSAOIAQESKwojYmFja2NoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFCABKAgSJAoXZnJvbnRjaGFubmVsX2xvZ291dF91cmkYFSABKAlIBIgBARIsCiRmcm9udGNoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFiABKAgSIQoZcG9zdF9sb2dvdXRfcmVkaXJlY3RfdXJpcxgXIAMoCRIbCg5zZWNyZXRfdmVyc2lvbhhkIAEoA0gFiAEBEjUKEXNlY3JldF9jcmVhdGVkX2F0GGUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI+ChpwcmV2aW91c19zZWNyZXRfZXhwaXJlc19hdBhmIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQAoccHJldmlvdXNfc2VjcmV0X2xhc3RfdXNlZF9hdBhnIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCEAoOX2NsaWVudF9zZWNyZXRCEQoPX2FwcGxpY2F0aW9uX2lkQgsKCV9sb2dvX3VybEIZChdfYmFja2NoYW5uZWxfbG9nb3V0X3VyaUIaChhfZnJvbnRjaGFubmVsX2xvZ291dF91cmlCEQoPX3NlY3JldF92ZXJzaW9uIocCCgxQdWJsaWNDbGllbnQSEQoJY2xpZW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLd2Vic2l0ZV91cmwYAyABKAkSFQoIbG9nb191cmwYBCABKAlIAIgBARITCgtkZXNjcmlwdGlvbhgFIAEoCRITCgtpc192ZXJpZmllZBgGIAEoCRIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJDChRhcHBsaWNhdGlvbl9iaW5kaW5ncxgIIAMoCzIlLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZ0ILCglfbG9nb191cmwigAEKEkFwcGxpY2F0aW9uQmluZGluZxItCg5hcHBsaWNhdGlvbl9pZBgBIAEoCUIVukgSchAQARiAATIJXlxQe0NjfSokEjsKBmNvbmZpZxgCIAEoCzIrLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZ0NvbmZpZyJIChhBcHBsaWNhdGlvbkJpbmRpbmdDb25maWcSLAoLanNvbl9jb25maWcYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0YgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A Client is an OAuth client: an application that asks for tokens.
@@ -188,6 +188,37 @@ export type Client = Message<"xeonr.auth.api.v1.Client"> & {
    * @generated from field: repeated string post_logout_redirect_uris = 23;
    */
   postLogoutRedirectUris: string[];
+
+  /**
+   * Which secret the client has now: 1 for the one it was created with, one
+   * more for each rotation. Absent: it has none.
+   *
+   * @generated from field: optional int64 secret_version = 100;
+   */
+  secretVersion?: bigint | undefined;
+
+  /**
+   * When that secret was made. Absent: the client has none.
+   *
+   * @generated from field: google.protobuf.Timestamp secret_created_at = 101;
+   */
+  secretCreatedAt?: Timestamp | undefined;
+
+  /**
+   * Until when the secret before that is valid as well, or was: it may be past.
+   * Absent: it ended with the rotation.
+   *
+   * @generated from field: google.protobuf.Timestamp previous_secret_expires_at = 102;
+   */
+  previousSecretExpiresAt?: Timestamp | undefined;
+
+  /**
+   * When the secret before was last presented in that time, to the minute.
+   * Absent: it was not.
+   *
+   * @generated from field: google.protobuf.Timestamp previous_secret_last_used_at = 103;
+   */
+  previousSecretLastUsedAt?: Timestamp | undefined;
 };
 
 /**
@@ -304,7 +335,8 @@ export const ApplicationBindingSchema: GenMessage<ApplicationBinding> = /*@__PUR
 export type ApplicationBindingConfig = Message<"xeonr.auth.api.v1.ApplicationBindingConfig"> & {
   /**
    * The settings, a free JSON object the registry keeps but does not read.
-   * Absent: no settings. NaN and the infinities are refused: JSON has none.
+   * Absent: no settings. NaN and the infinities are refused, JSON has none, and
+   * so is nesting deeper than 32 levels.
    *
    * @generated from field: google.protobuf.Struct json_config = 1;
    */
