@@ -13,6 +13,7 @@ import (
 
 	"clientsd/ent/clientevent"
 	"clientsd/ent/clientlogo"
+	"clientsd/ent/idempotencykey"
 	"clientsd/ent/keysetcheck"
 	"clientsd/ent/oauthclient"
 	"clientsd/ent/signingkey"
@@ -35,6 +36,8 @@ type Client struct {
 	ClientEvent *ClientEventClient
 	// ClientLogo is the client for interacting with the ClientLogo builders.
 	ClientLogo *ClientLogoClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// KeysetCheck is the client for interacting with the KeysetCheck builders.
 	KeysetCheck *KeysetCheckClient
 	// OAuthClient is the client for interacting with the OAuthClient builders.
@@ -54,6 +57,7 @@ func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.ClientEvent = NewClientEventClient(c.config)
 	c.ClientLogo = NewClientLogoClient(c.config)
+	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.KeysetCheck = NewKeysetCheckClient(c.config)
 	c.OAuthClient = NewOAuthClientClient(c.config)
 	c.SigningKey = NewSigningKeyClient(c.config)
@@ -147,13 +151,14 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:         ctx,
-		config:      cfg,
-		ClientEvent: NewClientEventClient(cfg),
-		ClientLogo:  NewClientLogoClient(cfg),
-		KeysetCheck: NewKeysetCheckClient(cfg),
-		OAuthClient: NewOAuthClientClient(cfg),
-		SigningKey:  NewSigningKeyClient(cfg),
+		ctx:            ctx,
+		config:         cfg,
+		ClientEvent:    NewClientEventClient(cfg),
+		ClientLogo:     NewClientLogoClient(cfg),
+		IdempotencyKey: NewIdempotencyKeyClient(cfg),
+		KeysetCheck:    NewKeysetCheckClient(cfg),
+		OAuthClient:    NewOAuthClientClient(cfg),
+		SigningKey:     NewSigningKeyClient(cfg),
 	}, nil
 }
 
@@ -171,13 +176,14 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:         ctx,
-		config:      cfg,
-		ClientEvent: NewClientEventClient(cfg),
-		ClientLogo:  NewClientLogoClient(cfg),
-		KeysetCheck: NewKeysetCheckClient(cfg),
-		OAuthClient: NewOAuthClientClient(cfg),
-		SigningKey:  NewSigningKeyClient(cfg),
+		ctx:            ctx,
+		config:         cfg,
+		ClientEvent:    NewClientEventClient(cfg),
+		ClientLogo:     NewClientLogoClient(cfg),
+		IdempotencyKey: NewIdempotencyKeyClient(cfg),
+		KeysetCheck:    NewKeysetCheckClient(cfg),
+		OAuthClient:    NewOAuthClientClient(cfg),
+		SigningKey:     NewSigningKeyClient(cfg),
 	}, nil
 }
 
@@ -206,21 +212,23 @@ func (c *Client) Close() error {
 // Use adds the mutation hooks to all the entity clients.
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
-	c.ClientEvent.Use(hooks...)
-	c.ClientLogo.Use(hooks...)
-	c.KeysetCheck.Use(hooks...)
-	c.OAuthClient.Use(hooks...)
-	c.SigningKey.Use(hooks...)
+	for _, n := range []interface{ Use(...Hook) }{
+		c.ClientEvent, c.ClientLogo, c.IdempotencyKey, c.KeysetCheck, c.OAuthClient,
+		c.SigningKey,
+	} {
+		n.Use(hooks...)
+	}
 }
 
 // Intercept adds the query interceptors to all the entity clients.
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
-	c.ClientEvent.Intercept(interceptors...)
-	c.ClientLogo.Intercept(interceptors...)
-	c.KeysetCheck.Intercept(interceptors...)
-	c.OAuthClient.Intercept(interceptors...)
-	c.SigningKey.Intercept(interceptors...)
+	for _, n := range []interface{ Intercept(...Interceptor) }{
+		c.ClientEvent, c.ClientLogo, c.IdempotencyKey, c.KeysetCheck, c.OAuthClient,
+		c.SigningKey,
+	} {
+		n.Intercept(interceptors...)
+	}
 }
 
 // Mutate implements the ent.Mutator interface.
@@ -230,6 +238,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ClientEvent.mutate(ctx, m)
 	case *ClientLogoMutation:
 		return c.ClientLogo.mutate(ctx, m)
+	case *IdempotencyKeyMutation:
+		return c.IdempotencyKey.mutate(ctx, m)
 	case *KeysetCheckMutation:
 		return c.KeysetCheck.mutate(ctx, m)
 	case *OAuthClientMutation:
@@ -520,6 +530,139 @@ func (c *ClientLogoClient) mutate(ctx context.Context, m *ClientLogoMutation) (V
 		return (&ClientLogoDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown ClientLogo mutation op: %q", m.Op())
+	}
+}
+
+// IdempotencyKeyClient is a client for the IdempotencyKey schema.
+type IdempotencyKeyClient struct {
+	config
+}
+
+// NewIdempotencyKeyClient returns a client for the IdempotencyKey from the given config.
+func NewIdempotencyKeyClient(c config) *IdempotencyKeyClient {
+	return &IdempotencyKeyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `idempotencykey.Hooks(f(g(h())))`.
+func (c *IdempotencyKeyClient) Use(hooks ...Hook) {
+	c.hooks.IdempotencyKey = append(c.hooks.IdempotencyKey, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `idempotencykey.Intercept(f(g(h())))`.
+func (c *IdempotencyKeyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.IdempotencyKey = append(c.inters.IdempotencyKey, interceptors...)
+}
+
+// Create returns a builder for creating a IdempotencyKey entity.
+func (c *IdempotencyKeyClient) Create() *IdempotencyKeyCreate {
+	mutation := newIdempotencyKeyMutation(c.config, OpCreate)
+	return &IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of IdempotencyKey entities.
+func (c *IdempotencyKeyClient) CreateBulk(builders ...*IdempotencyKeyCreate) *IdempotencyKeyCreateBulk {
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *IdempotencyKeyClient) MapCreateBulk(slice any, setFunc func(*IdempotencyKeyCreate, int)) *IdempotencyKeyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &IdempotencyKeyCreateBulk{err: fmt.Errorf("calling to IdempotencyKeyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*IdempotencyKeyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Update() *IdempotencyKeyUpdate {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdate)
+	return &IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *IdempotencyKeyClient) UpdateOne(_m *IdempotencyKey) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKey(_m))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *IdempotencyKeyClient) UpdateOneID(id int) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKeyID(id))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Delete() *IdempotencyKeyDelete {
+	mutation := newIdempotencyKeyMutation(c.config, OpDelete)
+	return &IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *IdempotencyKeyClient) DeleteOne(_m *IdempotencyKey) *IdempotencyKeyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *IdempotencyKeyClient) DeleteOneID(id int) *IdempotencyKeyDeleteOne {
+	builder := c.Delete().Where(idempotencykey.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &IdempotencyKeyDeleteOne{builder}
+}
+
+// Query returns a query builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Query() *IdempotencyKeyQuery {
+	return &IdempotencyKeyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeIdempotencyKey},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a IdempotencyKey entity by its id.
+func (c *IdempotencyKeyClient) Get(ctx context.Context, id int) (*IdempotencyKey, error) {
+	return c.Query().Where(idempotencykey.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *IdempotencyKeyClient) GetX(ctx context.Context, id int) *IdempotencyKey {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *IdempotencyKeyClient) Hooks() []Hook {
+	return c.hooks.IdempotencyKey
+}
+
+// Interceptors returns the client interceptors.
+func (c *IdempotencyKeyClient) Interceptors() []Interceptor {
+	return c.inters.IdempotencyKey
+}
+
+func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown IdempotencyKey mutation op: %q", m.Op())
 	}
 }
 
@@ -941,10 +1084,12 @@ func (c *SigningKeyClient) mutate(ctx context.Context, m *SigningKeyMutation) (V
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		ClientEvent, ClientLogo, KeysetCheck, OAuthClient, SigningKey []ent.Hook
+		ClientEvent, ClientLogo, IdempotencyKey, KeysetCheck, OAuthClient,
+		SigningKey []ent.Hook
 	}
 	inters struct {
-		ClientEvent, ClientLogo, KeysetCheck, OAuthClient, SigningKey []ent.Interceptor
+		ClientEvent, ClientLogo, IdempotencyKey, KeysetCheck, OAuthClient,
+		SigningKey []ent.Interceptor
 	}
 )
 

@@ -43,7 +43,9 @@ type ClientEvent struct {
 	// where the call came from
 	Address string `json:"address,omitempty"`
 	// the service the call came through
-	Face         string `json:"face,omitempty"`
+	Face string `json:"face,omitempty"`
+	// as the caller gave it; empty: none
+	Reason       string `json:"reason,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -56,7 +58,7 @@ func (*ClientEvent) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case clientevent.FieldID, clientevent.FieldSecretVersion:
 			values[i] = new(sql.NullInt64)
-		case clientevent.FieldOrganisation, clientevent.FieldKind, clientevent.FieldActorIssuer, clientevent.FieldActorSubject, clientevent.FieldActorClientID, clientevent.FieldActorOrganisation, clientevent.FieldRequestID, clientevent.FieldAddress, clientevent.FieldFace:
+		case clientevent.FieldOrganisation, clientevent.FieldKind, clientevent.FieldActorIssuer, clientevent.FieldActorSubject, clientevent.FieldActorClientID, clientevent.FieldActorOrganisation, clientevent.FieldRequestID, clientevent.FieldAddress, clientevent.FieldFace, clientevent.FieldReason:
 			values[i] = new(sql.NullString)
 		case clientevent.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -161,6 +163,12 @@ func (_m *ClientEvent) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Face = value.String
 			}
+		case clientevent.FieldReason:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field reason", values[i])
+			} else if value.Valid {
+				_m.Reason = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -235,6 +243,9 @@ func (_m *ClientEvent) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("face=")
 	builder.WriteString(_m.Face)
+	builder.WriteString(", ")
+	builder.WriteString("reason=")
+	builder.WriteString(_m.Reason)
 	builder.WriteByte(')')
 	return builder.String()
 }

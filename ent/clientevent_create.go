@@ -99,6 +99,20 @@ func (_c *ClientEventCreate) SetFace(v string) *ClientEventCreate {
 	return _c
 }
 
+// SetReason sets the "reason" field.
+func (_c *ClientEventCreate) SetReason(v string) *ClientEventCreate {
+	_c.mutation.SetReason(v)
+	return _c
+}
+
+// SetNillableReason sets the "reason" field if the given value is not nil.
+func (_c *ClientEventCreate) SetNillableReason(v *string) *ClientEventCreate {
+	if v != nil {
+		_c.SetReason(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ClientEventCreate) SetID(v int64) *ClientEventCreate {
 	_c.mutation.SetID(v)
@@ -112,6 +126,7 @@ func (_c *ClientEventCreate) Mutation() *ClientEventMutation {
 
 // Save creates the ClientEvent in the database.
 func (_c *ClientEventCreate) Save(ctx context.Context) (*ClientEvent, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -134,6 +149,14 @@ func (_c *ClientEventCreate) Exec(ctx context.Context) error {
 func (_c *ClientEventCreate) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
 		panic(err)
+	}
+}
+
+// defaults sets the default values of the builder before save.
+func (_c *ClientEventCreate) defaults() {
+	if _, ok := _c.mutation.Reason(); !ok {
+		v := clientevent.DefaultReason
+		_c.mutation.SetReason(v)
 	}
 }
 
@@ -182,6 +205,9 @@ func (_c *ClientEventCreate) check() error {
 	}
 	if _, ok := _c.mutation.Face(); !ok {
 		return &ValidationError{Name: "face", err: errors.New(`ent: missing required field "ClientEvent.face"`)}
+	}
+	if _, ok := _c.mutation.Reason(); !ok {
+		return &ValidationError{Name: "reason", err: errors.New(`ent: missing required field "ClientEvent.reason"`)}
 	}
 	return nil
 }
@@ -267,6 +293,10 @@ func (_c *ClientEventCreate) createSpec() (*ClientEvent, *sqlgraph.CreateSpec) {
 		_spec.SetField(clientevent.FieldFace, field.TypeString, value)
 		_node.Face = value
 	}
+	if value, ok := _c.mutation.Reason(); ok {
+		_spec.SetField(clientevent.FieldReason, field.TypeString, value)
+		_node.Reason = value
+	}
 	return _node, _spec
 }
 
@@ -288,6 +318,7 @@ func (_c *ClientEventCreateBulk) Save(ctx context.Context) ([]*ClientEvent, erro
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*ClientEventMutation)
 				if !ok {

@@ -5,6 +5,7 @@ package ent
 import (
 	"clientsd/ent/clientevent"
 	"clientsd/ent/clientlogo"
+	"clientsd/ent/idempotencykey"
 	"clientsd/ent/keysetcheck"
 	"clientsd/ent/oauthclient"
 	"clientsd/ent/signingkey"
@@ -77,11 +78,12 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			clientevent.Table: clientevent.ValidColumn,
-			clientlogo.Table:  clientlogo.ValidColumn,
-			keysetcheck.Table: keysetcheck.ValidColumn,
-			oauthclient.Table: oauthclient.ValidColumn,
-			signingkey.Table:  signingkey.ValidColumn,
+			clientevent.Table:    clientevent.ValidColumn,
+			clientlogo.Table:     clientlogo.ValidColumn,
+			idempotencykey.Table: idempotencykey.ValidColumn,
+			keysetcheck.Table:    keysetcheck.ValidColumn,
+			oauthclient.Table:    oauthclient.ValidColumn,
+			signingkey.Table:     signingkey.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -5,6 +5,7 @@ package ent
 import (
 	"clientsd/ent/clientevent"
 	"clientsd/ent/clientlogo"
+	"clientsd/ent/idempotencykey"
 	"clientsd/ent/keysetcheck"
 	"clientsd/ent/oauthclient"
 	"clientsd/ent/predicate"
@@ -30,11 +31,12 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeClientEvent = "ClientEvent"
-	TypeClientLogo  = "ClientLogo"
-	TypeKeysetCheck = "KeysetCheck"
-	TypeOAuthClient = "OAuthClient"
-	TypeSigningKey  = "SigningKey"
+	TypeClientEvent    = "ClientEvent"
+	TypeClientLogo     = "ClientLogo"
+	TypeIdempotencyKey = "IdempotencyKey"
+	TypeKeysetCheck    = "KeysetCheck"
+	TypeOAuthClient    = "OAuthClient"
+	TypeSigningKey     = "SigningKey"
 )
 
 // ClientEventMutation represents an operation that mutates the ClientEvent nodes in the graph.
@@ -57,6 +59,7 @@ type ClientEventMutation struct {
 	request_id         *string
 	address            *string
 	face               *string
+	reason             *string
 	clearedFields      map[string]struct{}
 	done               bool
 	oldValue           func(context.Context) (*ClientEvent, error)
@@ -655,6 +658,42 @@ func (m *ClientEventMutation) ResetFace() {
 	m.face = nil
 }
 
+// SetReason sets the "reason" field.
+func (m *ClientEventMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *ClientEventMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the ClientEvent entity.
+// If the ClientEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClientEventMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *ClientEventMutation) ResetReason() {
+	m.reason = nil
+}
+
 // Where appends a list predicates to the ClientEventMutation builder.
 func (m *ClientEventMutation) Where(ps ...predicate.ClientEvent) {
 	m.predicates = append(m.predicates, ps...)
@@ -689,7 +728,7 @@ func (m *ClientEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ClientEventMutation) Fields() []string {
-	fields := make([]string, 0, 13)
+	fields := make([]string, 0, 14)
 	if m.client_id != nil {
 		fields = append(fields, clientevent.FieldClientID)
 	}
@@ -729,6 +768,9 @@ func (m *ClientEventMutation) Fields() []string {
 	if m.face != nil {
 		fields = append(fields, clientevent.FieldFace)
 	}
+	if m.reason != nil {
+		fields = append(fields, clientevent.FieldReason)
+	}
 	return fields
 }
 
@@ -763,6 +805,8 @@ func (m *ClientEventMutation) Field(name string) (ent.Value, bool) {
 		return m.Address()
 	case clientevent.FieldFace:
 		return m.Face()
+	case clientevent.FieldReason:
+		return m.Reason()
 	}
 	return nil, false
 }
@@ -798,6 +842,8 @@ func (m *ClientEventMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldAddress(ctx)
 	case clientevent.FieldFace:
 		return m.OldFace(ctx)
+	case clientevent.FieldReason:
+		return m.OldReason(ctx)
 	}
 	return nil, fmt.Errorf("unknown ClientEvent field %s", name)
 }
@@ -897,6 +943,13 @@ func (m *ClientEventMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetFace(v)
+		return nil
+	case clientevent.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
 		return nil
 	}
 	return fmt.Errorf("unknown ClientEvent field %s", name)
@@ -1000,6 +1053,9 @@ func (m *ClientEventMutation) ResetField(name string) error {
 		return nil
 	case clientevent.FieldFace:
 		m.ResetFace()
+		return nil
+	case clientevent.FieldReason:
+		m.ResetReason()
 		return nil
 	}
 	return fmt.Errorf("unknown ClientEvent field %s", name)
@@ -1487,6 +1543,584 @@ func (m *ClientLogoMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown ClientLogo edge %s", name)
 }
 
+// IdempotencyKeyMutation represents an operation that mutates the IdempotencyKey nodes in the graph.
+type IdempotencyKeyMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *int
+	key               *[]byte
+	request           *[]byte
+	client_id         *uuid.UUID
+	secret_version    *int64
+	addsecret_version *int64
+	created_at        *time.Time
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*IdempotencyKey, error)
+	predicates        []predicate.IdempotencyKey
+}
+
+var _ ent.Mutation = (*IdempotencyKeyMutation)(nil)
+
+// idempotencykeyOption allows management of the mutation configuration using functional options.
+type idempotencykeyOption func(*IdempotencyKeyMutation)
+
+// newIdempotencyKeyMutation creates new mutation for the IdempotencyKey entity.
+func newIdempotencyKeyMutation(c config, op Op, opts ...idempotencykeyOption) *IdempotencyKeyMutation {
+	m := &IdempotencyKeyMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeIdempotencyKey,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withIdempotencyKeyID sets the ID field of the mutation.
+func withIdempotencyKeyID(id int) idempotencykeyOption {
+	return func(m *IdempotencyKeyMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *IdempotencyKey
+		)
+		m.oldValue = func(ctx context.Context) (*IdempotencyKey, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().IdempotencyKey.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withIdempotencyKey sets the old IdempotencyKey of the mutation.
+func withIdempotencyKey(node *IdempotencyKey) idempotencykeyOption {
+	return func(m *IdempotencyKeyMutation) {
+		m.oldValue = func(context.Context) (*IdempotencyKey, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m IdempotencyKeyMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m IdempotencyKeyMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *IdempotencyKeyMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *IdempotencyKeyMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().IdempotencyKey.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetKey sets the "key" field.
+func (m *IdempotencyKeyMutation) SetKey(b []byte) {
+	m.key = &b
+}
+
+// Key returns the value of the "key" field in the mutation.
+func (m *IdempotencyKeyMutation) Key() (r []byte, exists bool) {
+	v := m.key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKey returns the old "key" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldKey(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKey: %w", err)
+	}
+	return oldValue.Key, nil
+}
+
+// ResetKey resets all changes to the "key" field.
+func (m *IdempotencyKeyMutation) ResetKey() {
+	m.key = nil
+}
+
+// SetRequest sets the "request" field.
+func (m *IdempotencyKeyMutation) SetRequest(b []byte) {
+	m.request = &b
+}
+
+// Request returns the value of the "request" field in the mutation.
+func (m *IdempotencyKeyMutation) Request() (r []byte, exists bool) {
+	v := m.request
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRequest returns the old "request" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldRequest(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRequest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRequest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRequest: %w", err)
+	}
+	return oldValue.Request, nil
+}
+
+// ResetRequest resets all changes to the "request" field.
+func (m *IdempotencyKeyMutation) ResetRequest() {
+	m.request = nil
+}
+
+// SetClientID sets the "client_id" field.
+func (m *IdempotencyKeyMutation) SetClientID(u uuid.UUID) {
+	m.client_id = &u
+}
+
+// ClientID returns the value of the "client_id" field in the mutation.
+func (m *IdempotencyKeyMutation) ClientID() (r uuid.UUID, exists bool) {
+	v := m.client_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClientID returns the old "client_id" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldClientID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClientID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClientID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClientID: %w", err)
+	}
+	return oldValue.ClientID, nil
+}
+
+// ResetClientID resets all changes to the "client_id" field.
+func (m *IdempotencyKeyMutation) ResetClientID() {
+	m.client_id = nil
+}
+
+// SetSecretVersion sets the "secret_version" field.
+func (m *IdempotencyKeyMutation) SetSecretVersion(i int64) {
+	m.secret_version = &i
+	m.addsecret_version = nil
+}
+
+// SecretVersion returns the value of the "secret_version" field in the mutation.
+func (m *IdempotencyKeyMutation) SecretVersion() (r int64, exists bool) {
+	v := m.secret_version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSecretVersion returns the old "secret_version" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldSecretVersion(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSecretVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSecretVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSecretVersion: %w", err)
+	}
+	return oldValue.SecretVersion, nil
+}
+
+// AddSecretVersion adds i to the "secret_version" field.
+func (m *IdempotencyKeyMutation) AddSecretVersion(i int64) {
+	if m.addsecret_version != nil {
+		*m.addsecret_version += i
+	} else {
+		m.addsecret_version = &i
+	}
+}
+
+// AddedSecretVersion returns the value that was added to the "secret_version" field in this mutation.
+func (m *IdempotencyKeyMutation) AddedSecretVersion() (r int64, exists bool) {
+	v := m.addsecret_version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSecretVersion resets all changes to the "secret_version" field.
+func (m *IdempotencyKeyMutation) ResetSecretVersion() {
+	m.secret_version = nil
+	m.addsecret_version = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *IdempotencyKeyMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *IdempotencyKeyMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the IdempotencyKey entity.
+// If the IdempotencyKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IdempotencyKeyMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *IdempotencyKeyMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// Where appends a list predicates to the IdempotencyKeyMutation builder.
+func (m *IdempotencyKeyMutation) Where(ps ...predicate.IdempotencyKey) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the IdempotencyKeyMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *IdempotencyKeyMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.IdempotencyKey, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *IdempotencyKeyMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *IdempotencyKeyMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (IdempotencyKey).
+func (m *IdempotencyKeyMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *IdempotencyKeyMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.key != nil {
+		fields = append(fields, idempotencykey.FieldKey)
+	}
+	if m.request != nil {
+		fields = append(fields, idempotencykey.FieldRequest)
+	}
+	if m.client_id != nil {
+		fields = append(fields, idempotencykey.FieldClientID)
+	}
+	if m.secret_version != nil {
+		fields = append(fields, idempotencykey.FieldSecretVersion)
+	}
+	if m.created_at != nil {
+		fields = append(fields, idempotencykey.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *IdempotencyKeyMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case idempotencykey.FieldKey:
+		return m.Key()
+	case idempotencykey.FieldRequest:
+		return m.Request()
+	case idempotencykey.FieldClientID:
+		return m.ClientID()
+	case idempotencykey.FieldSecretVersion:
+		return m.SecretVersion()
+	case idempotencykey.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *IdempotencyKeyMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case idempotencykey.FieldKey:
+		return m.OldKey(ctx)
+	case idempotencykey.FieldRequest:
+		return m.OldRequest(ctx)
+	case idempotencykey.FieldClientID:
+		return m.OldClientID(ctx)
+	case idempotencykey.FieldSecretVersion:
+		return m.OldSecretVersion(ctx)
+	case idempotencykey.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown IdempotencyKey field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *IdempotencyKeyMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case idempotencykey.FieldKey:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKey(v)
+		return nil
+	case idempotencykey.FieldRequest:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRequest(v)
+		return nil
+	case idempotencykey.FieldClientID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClientID(v)
+		return nil
+	case idempotencykey.FieldSecretVersion:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSecretVersion(v)
+		return nil
+	case idempotencykey.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown IdempotencyKey field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *IdempotencyKeyMutation) AddedFields() []string {
+	var fields []string
+	if m.addsecret_version != nil {
+		fields = append(fields, idempotencykey.FieldSecretVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *IdempotencyKeyMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case idempotencykey.FieldSecretVersion:
+		return m.AddedSecretVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *IdempotencyKeyMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case idempotencykey.FieldSecretVersion:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSecretVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown IdempotencyKey numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *IdempotencyKeyMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *IdempotencyKeyMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *IdempotencyKeyMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown IdempotencyKey nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *IdempotencyKeyMutation) ResetField(name string) error {
+	switch name {
+	case idempotencykey.FieldKey:
+		m.ResetKey()
+		return nil
+	case idempotencykey.FieldRequest:
+		m.ResetRequest()
+		return nil
+	case idempotencykey.FieldClientID:
+		m.ResetClientID()
+		return nil
+	case idempotencykey.FieldSecretVersion:
+		m.ResetSecretVersion()
+		return nil
+	case idempotencykey.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown IdempotencyKey field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *IdempotencyKeyMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *IdempotencyKeyMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *IdempotencyKeyMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *IdempotencyKeyMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *IdempotencyKeyMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *IdempotencyKeyMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *IdempotencyKeyMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown IdempotencyKey unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *IdempotencyKeyMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown IdempotencyKey edge %s", name)
+}
+
 // KeysetCheckMutation represents an operation that mutates the KeysetCheck nodes in the graph.
 type KeysetCheckMutation struct {
 	config
@@ -1860,6 +2494,7 @@ type OAuthClientMutation struct {
 	secret_created_at                    *time.Time
 	previous_secret_digest               *[]byte
 	previous_secret_expires_at           *time.Time
+	previous_secret_last_used_at         *time.Time
 	clearedFields                        map[string]struct{}
 	logo                                 *int
 	clearedlogo                          bool
@@ -3254,6 +3889,55 @@ func (m *OAuthClientMutation) ResetPreviousSecretExpiresAt() {
 	delete(m.clearedFields, oauthclient.FieldPreviousSecretExpiresAt)
 }
 
+// SetPreviousSecretLastUsedAt sets the "previous_secret_last_used_at" field.
+func (m *OAuthClientMutation) SetPreviousSecretLastUsedAt(t time.Time) {
+	m.previous_secret_last_used_at = &t
+}
+
+// PreviousSecretLastUsedAt returns the value of the "previous_secret_last_used_at" field in the mutation.
+func (m *OAuthClientMutation) PreviousSecretLastUsedAt() (r time.Time, exists bool) {
+	v := m.previous_secret_last_used_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPreviousSecretLastUsedAt returns the old "previous_secret_last_used_at" field's value of the OAuthClient entity.
+// If the OAuthClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OAuthClientMutation) OldPreviousSecretLastUsedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPreviousSecretLastUsedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPreviousSecretLastUsedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPreviousSecretLastUsedAt: %w", err)
+	}
+	return oldValue.PreviousSecretLastUsedAt, nil
+}
+
+// ClearPreviousSecretLastUsedAt clears the value of the "previous_secret_last_used_at" field.
+func (m *OAuthClientMutation) ClearPreviousSecretLastUsedAt() {
+	m.previous_secret_last_used_at = nil
+	m.clearedFields[oauthclient.FieldPreviousSecretLastUsedAt] = struct{}{}
+}
+
+// PreviousSecretLastUsedAtCleared returns if the "previous_secret_last_used_at" field was cleared in this mutation.
+func (m *OAuthClientMutation) PreviousSecretLastUsedAtCleared() bool {
+	_, ok := m.clearedFields[oauthclient.FieldPreviousSecretLastUsedAt]
+	return ok
+}
+
+// ResetPreviousSecretLastUsedAt resets all changes to the "previous_secret_last_used_at" field.
+func (m *OAuthClientMutation) ResetPreviousSecretLastUsedAt() {
+	m.previous_secret_last_used_at = nil
+	delete(m.clearedFields, oauthclient.FieldPreviousSecretLastUsedAt)
+}
+
 // SetLogoID sets the "logo" edge to the ClientLogo entity by id.
 func (m *OAuthClientMutation) SetLogoID(id int) {
 	m.logo = &id
@@ -3327,7 +4011,7 @@ func (m *OAuthClientMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OAuthClientMutation) Fields() []string {
-	fields := make([]string, 0, 30)
+	fields := make([]string, 0, 31)
 	if m.organisation != nil {
 		fields = append(fields, oauthclient.FieldOrganisation)
 	}
@@ -3418,6 +4102,9 @@ func (m *OAuthClientMutation) Fields() []string {
 	if m.previous_secret_expires_at != nil {
 		fields = append(fields, oauthclient.FieldPreviousSecretExpiresAt)
 	}
+	if m.previous_secret_last_used_at != nil {
+		fields = append(fields, oauthclient.FieldPreviousSecretLastUsedAt)
+	}
 	return fields
 }
 
@@ -3486,6 +4173,8 @@ func (m *OAuthClientMutation) Field(name string) (ent.Value, bool) {
 		return m.PreviousSecretDigest()
 	case oauthclient.FieldPreviousSecretExpiresAt:
 		return m.PreviousSecretExpiresAt()
+	case oauthclient.FieldPreviousSecretLastUsedAt:
+		return m.PreviousSecretLastUsedAt()
 	}
 	return nil, false
 }
@@ -3555,6 +4244,8 @@ func (m *OAuthClientMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldPreviousSecretDigest(ctx)
 	case oauthclient.FieldPreviousSecretExpiresAt:
 		return m.OldPreviousSecretExpiresAt(ctx)
+	case oauthclient.FieldPreviousSecretLastUsedAt:
+		return m.OldPreviousSecretLastUsedAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown OAuthClient field %s", name)
 }
@@ -3774,6 +4465,13 @@ func (m *OAuthClientMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetPreviousSecretExpiresAt(v)
 		return nil
+	case oauthclient.FieldPreviousSecretLastUsedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPreviousSecretLastUsedAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown OAuthClient field %s", name)
 }
@@ -3858,6 +4556,9 @@ func (m *OAuthClientMutation) ClearedFields() []string {
 	if m.FieldCleared(oauthclient.FieldPreviousSecretExpiresAt) {
 		fields = append(fields, oauthclient.FieldPreviousSecretExpiresAt)
 	}
+	if m.FieldCleared(oauthclient.FieldPreviousSecretLastUsedAt) {
+		fields = append(fields, oauthclient.FieldPreviousSecretLastUsedAt)
+	}
 	return fields
 }
 
@@ -3898,6 +4599,9 @@ func (m *OAuthClientMutation) ClearField(name string) error {
 		return nil
 	case oauthclient.FieldPreviousSecretExpiresAt:
 		m.ClearPreviousSecretExpiresAt()
+		return nil
+	case oauthclient.FieldPreviousSecretLastUsedAt:
+		m.ClearPreviousSecretLastUsedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown OAuthClient nullable field %s", name)
@@ -3997,6 +4701,9 @@ func (m *OAuthClientMutation) ResetField(name string) error {
 	case oauthclient.FieldPreviousSecretExpiresAt:
 		m.ResetPreviousSecretExpiresAt()
 		return nil
+	case oauthclient.FieldPreviousSecretLastUsedAt:
+		m.ResetPreviousSecretLastUsedAt()
+		return nil
 	}
 	return fmt.Errorf("unknown OAuthClient field %s", name)
 }
@@ -4085,6 +4792,7 @@ type SigningKeyMutation struct {
 	private_sealed *[]byte
 	public         *[]byte
 	created_at     *time.Time
+	tokens_until   *time.Time
 	clearedFields  map[string]struct{}
 	done           bool
 	oldValue       func(context.Context) (*SigningKey, error)
@@ -4339,6 +5047,55 @@ func (m *SigningKeyMutation) ResetCreatedAt() {
 	m.created_at = nil
 }
 
+// SetTokensUntil sets the "tokens_until" field.
+func (m *SigningKeyMutation) SetTokensUntil(t time.Time) {
+	m.tokens_until = &t
+}
+
+// TokensUntil returns the value of the "tokens_until" field in the mutation.
+func (m *SigningKeyMutation) TokensUntil() (r time.Time, exists bool) {
+	v := m.tokens_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTokensUntil returns the old "tokens_until" field's value of the SigningKey entity.
+// If the SigningKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SigningKeyMutation) OldTokensUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTokensUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTokensUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTokensUntil: %w", err)
+	}
+	return oldValue.TokensUntil, nil
+}
+
+// ClearTokensUntil clears the value of the "tokens_until" field.
+func (m *SigningKeyMutation) ClearTokensUntil() {
+	m.tokens_until = nil
+	m.clearedFields[signingkey.FieldTokensUntil] = struct{}{}
+}
+
+// TokensUntilCleared returns if the "tokens_until" field was cleared in this mutation.
+func (m *SigningKeyMutation) TokensUntilCleared() bool {
+	_, ok := m.clearedFields[signingkey.FieldTokensUntil]
+	return ok
+}
+
+// ResetTokensUntil resets all changes to the "tokens_until" field.
+func (m *SigningKeyMutation) ResetTokensUntil() {
+	m.tokens_until = nil
+	delete(m.clearedFields, signingkey.FieldTokensUntil)
+}
+
 // Where appends a list predicates to the SigningKeyMutation builder.
 func (m *SigningKeyMutation) Where(ps ...predicate.SigningKey) {
 	m.predicates = append(m.predicates, ps...)
@@ -4373,7 +5130,7 @@ func (m *SigningKeyMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SigningKeyMutation) Fields() []string {
-	fields := make([]string, 0, 4)
+	fields := make([]string, 0, 5)
 	if m.issuer != nil {
 		fields = append(fields, signingkey.FieldIssuer)
 	}
@@ -4385,6 +5142,9 @@ func (m *SigningKeyMutation) Fields() []string {
 	}
 	if m.created_at != nil {
 		fields = append(fields, signingkey.FieldCreatedAt)
+	}
+	if m.tokens_until != nil {
+		fields = append(fields, signingkey.FieldTokensUntil)
 	}
 	return fields
 }
@@ -4402,6 +5162,8 @@ func (m *SigningKeyMutation) Field(name string) (ent.Value, bool) {
 		return m.Public()
 	case signingkey.FieldCreatedAt:
 		return m.CreatedAt()
+	case signingkey.FieldTokensUntil:
+		return m.TokensUntil()
 	}
 	return nil, false
 }
@@ -4419,6 +5181,8 @@ func (m *SigningKeyMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldPublic(ctx)
 	case signingkey.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
+	case signingkey.FieldTokensUntil:
+		return m.OldTokensUntil(ctx)
 	}
 	return nil, fmt.Errorf("unknown SigningKey field %s", name)
 }
@@ -4456,6 +5220,13 @@ func (m *SigningKeyMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetCreatedAt(v)
 		return nil
+	case signingkey.FieldTokensUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTokensUntil(v)
+		return nil
 	}
 	return fmt.Errorf("unknown SigningKey field %s", name)
 }
@@ -4485,7 +5256,11 @@ func (m *SigningKeyMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *SigningKeyMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(signingkey.FieldTokensUntil) {
+		fields = append(fields, signingkey.FieldTokensUntil)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -4498,6 +5273,11 @@ func (m *SigningKeyMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *SigningKeyMutation) ClearField(name string) error {
+	switch name {
+	case signingkey.FieldTokensUntil:
+		m.ClearTokensUntil()
+		return nil
+	}
 	return fmt.Errorf("unknown SigningKey nullable field %s", name)
 }
 
@@ -4516,6 +5296,9 @@ func (m *SigningKeyMutation) ResetField(name string) error {
 		return nil
 	case signingkey.FieldCreatedAt:
 		m.ResetCreatedAt()
+		return nil
+	case signingkey.FieldTokensUntil:
+		m.ResetTokensUntil()
 		return nil
 	}
 	return fmt.Errorf("unknown SigningKey field %s", name)

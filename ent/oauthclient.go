@@ -81,6 +81,8 @@ type OAuthClient struct {
 	PreviousSecretDigest []byte `json:"-"`
 	// PreviousSecretExpiresAt holds the value of the "previous_secret_expires_at" field.
 	PreviousSecretExpiresAt *time.Time `json:"previous_secret_expires_at,omitempty"`
+	// to the minute
+	PreviousSecretLastUsedAt *time.Time `json:"previous_secret_last_used_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the OAuthClientQuery when eager-loading is set.
 	Edges        OAuthClientEdges `json:"edges"`
@@ -120,7 +122,7 @@ func (*OAuthClient) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case oauthclient.FieldOrganisation, oauthclient.FieldName, oauthclient.FieldRedirectURI, oauthclient.FieldWebsiteURL, oauthclient.FieldDescription, oauthclient.FieldApplicationID, oauthclient.FieldBackchannelLogoutURI, oauthclient.FieldFrontchannelLogoutURI, oauthclient.FieldLogoHash:
 			values[i] = new(sql.NullString)
-		case oauthclient.FieldCreatedAt, oauthclient.FieldUpdatedAt, oauthclient.FieldSecretCreatedAt, oauthclient.FieldPreviousSecretExpiresAt:
+		case oauthclient.FieldCreatedAt, oauthclient.FieldUpdatedAt, oauthclient.FieldSecretCreatedAt, oauthclient.FieldPreviousSecretExpiresAt, oauthclient.FieldPreviousSecretLastUsedAt:
 			values[i] = new(sql.NullTime)
 		case oauthclient.FieldID:
 			values[i] = new(uuid.UUID)
@@ -337,6 +339,13 @@ func (_m *OAuthClient) assignValues(columns []string, values []any) error {
 				_m.PreviousSecretExpiresAt = new(time.Time)
 				*_m.PreviousSecretExpiresAt = value.Time
 			}
+		case oauthclient.FieldPreviousSecretLastUsedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field previous_secret_last_used_at", values[i])
+			} else if value.Valid {
+				_m.PreviousSecretLastUsedAt = new(time.Time)
+				*_m.PreviousSecretLastUsedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -474,6 +483,11 @@ func (_m *OAuthClient) String() string {
 	builder.WriteString(", ")
 	if v := _m.PreviousSecretExpiresAt; v != nil {
 		builder.WriteString("previous_secret_expires_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.PreviousSecretLastUsedAt; v != nil {
+		builder.WriteString("previous_secret_last_used_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')

@@ -267,6 +267,20 @@ func (_c *OAuthClientCreate) SetNillablePreviousSecretExpiresAt(v *time.Time) *O
 	return _c
 }
 
+// SetPreviousSecretLastUsedAt sets the "previous_secret_last_used_at" field.
+func (_c *OAuthClientCreate) SetPreviousSecretLastUsedAt(v time.Time) *OAuthClientCreate {
+	_c.mutation.SetPreviousSecretLastUsedAt(v)
+	return _c
+}
+
+// SetNillablePreviousSecretLastUsedAt sets the "previous_secret_last_used_at" field if the given value is not nil.
+func (_c *OAuthClientCreate) SetNillablePreviousSecretLastUsedAt(v *time.Time) *OAuthClientCreate {
+	if v != nil {
+		_c.SetPreviousSecretLastUsedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *OAuthClientCreate) SetID(v uuid.UUID) *OAuthClientCreate {
 	_c.mutation.SetID(v)
@@ -561,6 +575,10 @@ func (_c *OAuthClientCreate) createSpec() (*OAuthClient, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.PreviousSecretExpiresAt(); ok {
 		_spec.SetField(oauthclient.FieldPreviousSecretExpiresAt, field.TypeTime, value)
 		_node.PreviousSecretExpiresAt = &value
+	}
+	if value, ok := _c.mutation.PreviousSecretLastUsedAt(); ok {
+		_spec.SetField(oauthclient.FieldPreviousSecretLastUsedAt, field.TypeTime, value)
+		_node.PreviousSecretLastUsedAt = &value
 	}
 	if nodes := _c.mutation.LogoIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

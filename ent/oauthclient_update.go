@@ -413,6 +413,26 @@ func (_u *OAuthClientUpdate) ClearPreviousSecretExpiresAt() *OAuthClientUpdate {
 	return _u
 }
 
+// SetPreviousSecretLastUsedAt sets the "previous_secret_last_used_at" field.
+func (_u *OAuthClientUpdate) SetPreviousSecretLastUsedAt(v time.Time) *OAuthClientUpdate {
+	_u.mutation.SetPreviousSecretLastUsedAt(v)
+	return _u
+}
+
+// SetNillablePreviousSecretLastUsedAt sets the "previous_secret_last_used_at" field if the given value is not nil.
+func (_u *OAuthClientUpdate) SetNillablePreviousSecretLastUsedAt(v *time.Time) *OAuthClientUpdate {
+	if v != nil {
+		_u.SetPreviousSecretLastUsedAt(*v)
+	}
+	return _u
+}
+
+// ClearPreviousSecretLastUsedAt clears the value of the "previous_secret_last_used_at" field.
+func (_u *OAuthClientUpdate) ClearPreviousSecretLastUsedAt() *OAuthClientUpdate {
+	_u.mutation.ClearPreviousSecretLastUsedAt()
+	return _u
+}
+
 // SetLogoID sets the "logo" edge to the ClientLogo entity by ID.
 func (_u *OAuthClientUpdate) SetLogoID(id int) *OAuthClientUpdate {
 	_u.mutation.SetLogoID(id)
@@ -601,6 +621,12 @@ func (_u *OAuthClientUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	}
 	if _u.mutation.PreviousSecretExpiresAtCleared() {
 		_spec.ClearField(oauthclient.FieldPreviousSecretExpiresAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PreviousSecretLastUsedAt(); ok {
+		_spec.SetField(oauthclient.FieldPreviousSecretLastUsedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PreviousSecretLastUsedAtCleared() {
+		_spec.ClearField(oauthclient.FieldPreviousSecretLastUsedAt, field.TypeTime)
 	}
 	if _u.mutation.LogoCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -1033,6 +1059,26 @@ func (_u *OAuthClientUpdateOne) ClearPreviousSecretExpiresAt() *OAuthClientUpdat
 	return _u
 }
 
+// SetPreviousSecretLastUsedAt sets the "previous_secret_last_used_at" field.
+func (_u *OAuthClientUpdateOne) SetPreviousSecretLastUsedAt(v time.Time) *OAuthClientUpdateOne {
+	_u.mutation.SetPreviousSecretLastUsedAt(v)
+	return _u
+}
+
+// SetNillablePreviousSecretLastUsedAt sets the "previous_secret_last_used_at" field if the given value is not nil.
+func (_u *OAuthClientUpdateOne) SetNillablePreviousSecretLastUsedAt(v *time.Time) *OAuthClientUpdateOne {
+	if v != nil {
+		_u.SetPreviousSecretLastUsedAt(*v)
+	}
+	return _u
+}
+
+// ClearPreviousSecretLastUsedAt clears the value of the "previous_secret_last_used_at" field.
+func (_u *OAuthClientUpdateOne) ClearPreviousSecretLastUsedAt() *OAuthClientUpdateOne {
+	_u.mutation.ClearPreviousSecretLastUsedAt()
+	return _u
+}
+
 // SetLogoID sets the "logo" edge to the ClientLogo entity by ID.
 func (_u *OAuthClientUpdateOne) SetLogoID(id int) *OAuthClientUpdateOne {
 	_u.mutation.SetLogoID(id)
@@ -1251,6 +1297,12 @@ func (_u *OAuthClientUpdateOne) sqlSave(ctx context.Context) (_node *OAuthClient
 	}
 	if _u.mutation.PreviousSecretExpiresAtCleared() {
 		_spec.ClearField(oauthclient.FieldPreviousSecretExpiresAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PreviousSecretLastUsedAt(); ok {
+		_spec.SetField(oauthclient.FieldPreviousSecretLastUsedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PreviousSecretLastUsedAtCleared() {
+		_spec.ClearField(oauthclient.FieldPreviousSecretLastUsedAt, field.TypeTime)
 	}
 	if _u.mutation.LogoCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"clientsd/ent/clientevent"
 	"clientsd/ent/oauthclient"
 	"clientsd/ent/schema"
 	"clientsd/ent/signingkey"
@@ -13,6 +14,12 @@ import (
 // (default values, validators, hooks and policies) and stitches it
 // to their package variables.
 func init() {
+	clienteventFields := schema.ClientEvent{}.Fields()
+	_ = clienteventFields
+	// clienteventDescReason is the schema descriptor for reason field.
+	clienteventDescReason := clienteventFields[14].Descriptor()
+	// clientevent.DefaultReason holds the default value on creation for the reason field.
+	clientevent.DefaultReason = clienteventDescReason.Default.(string)
 	oauthclientFields := schema.OAuthClient{}.Fields()
 	_ = oauthclientFields
 	// oauthclientDescOrganisation is the schema descriptor for organisation field.

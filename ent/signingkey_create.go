@@ -52,6 +52,20 @@ func (_c *SigningKeyCreate) SetNillableCreatedAt(v *time.Time) *SigningKeyCreate
 	return _c
 }
 
+// SetTokensUntil sets the "tokens_until" field.
+func (_c *SigningKeyCreate) SetTokensUntil(v time.Time) *SigningKeyCreate {
+	_c.mutation.SetTokensUntil(v)
+	return _c
+}
+
+// SetNillableTokensUntil sets the "tokens_until" field if the given value is not nil.
+func (_c *SigningKeyCreate) SetNillableTokensUntil(v *time.Time) *SigningKeyCreate {
+	if v != nil {
+		_c.SetTokensUntil(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *SigningKeyCreate) SetID(v string) *SigningKeyCreate {
 	_c.mutation.SetID(v)
@@ -168,6 +182,10 @@ func (_c *SigningKeyCreate) createSpec() (*SigningKey, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(signingkey.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
+	}
+	if value, ok := _c.mutation.TokensUntil(); ok {
+		_spec.SetField(signingkey.FieldTokensUntil, field.TypeTime, value)
+		_node.TokensUntil = &value
 	}
 	return _node, _spec
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -30,6 +31,26 @@ func (_u *SigningKeyUpdate) Where(ps ...predicate.SigningKey) *SigningKeyUpdate 
 // SetPrivateSealed sets the "private_sealed" field.
 func (_u *SigningKeyUpdate) SetPrivateSealed(v []byte) *SigningKeyUpdate {
 	_u.mutation.SetPrivateSealed(v)
+	return _u
+}
+
+// SetTokensUntil sets the "tokens_until" field.
+func (_u *SigningKeyUpdate) SetTokensUntil(v time.Time) *SigningKeyUpdate {
+	_u.mutation.SetTokensUntil(v)
+	return _u
+}
+
+// SetNillableTokensUntil sets the "tokens_until" field if the given value is not nil.
+func (_u *SigningKeyUpdate) SetNillableTokensUntil(v *time.Time) *SigningKeyUpdate {
+	if v != nil {
+		_u.SetTokensUntil(*v)
+	}
+	return _u
+}
+
+// ClearTokensUntil clears the value of the "tokens_until" field.
+func (_u *SigningKeyUpdate) ClearTokensUntil() *SigningKeyUpdate {
+	_u.mutation.ClearTokensUntil()
 	return _u
 }
 
@@ -77,6 +98,12 @@ func (_u *SigningKeyUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if value, ok := _u.mutation.PrivateSealed(); ok {
 		_spec.SetField(signingkey.FieldPrivateSealed, field.TypeBytes, value)
 	}
+	if value, ok := _u.mutation.TokensUntil(); ok {
+		_spec.SetField(signingkey.FieldTokensUntil, field.TypeTime, value)
+	}
+	if _u.mutation.TokensUntilCleared() {
+		_spec.ClearField(signingkey.FieldTokensUntil, field.TypeTime)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{signingkey.Label}
@@ -100,6 +127,26 @@ type SigningKeyUpdateOne struct {
 // SetPrivateSealed sets the "private_sealed" field.
 func (_u *SigningKeyUpdateOne) SetPrivateSealed(v []byte) *SigningKeyUpdateOne {
 	_u.mutation.SetPrivateSealed(v)
+	return _u
+}
+
+// SetTokensUntil sets the "tokens_until" field.
+func (_u *SigningKeyUpdateOne) SetTokensUntil(v time.Time) *SigningKeyUpdateOne {
+	_u.mutation.SetTokensUntil(v)
+	return _u
+}
+
+// SetNillableTokensUntil sets the "tokens_until" field if the given value is not nil.
+func (_u *SigningKeyUpdateOne) SetNillableTokensUntil(v *time.Time) *SigningKeyUpdateOne {
+	if v != nil {
+		_u.SetTokensUntil(*v)
+	}
+	return _u
+}
+
+// ClearTokensUntil clears the value of the "tokens_until" field.
+func (_u *SigningKeyUpdateOne) ClearTokensUntil() *SigningKeyUpdateOne {
+	_u.mutation.ClearTokensUntil()
 	return _u
 }
 
@@ -176,6 +223,12 @@ func (_u *SigningKeyUpdateOne) sqlSave(ctx context.Context) (_node *SigningKey, 
 	}
 	if value, ok := _u.mutation.PrivateSealed(); ok {
 		_spec.SetField(signingkey.FieldPrivateSealed, field.TypeBytes, value)
+	}
+	if value, ok := _u.mutation.TokensUntil(); ok {
+		_spec.SetField(signingkey.FieldTokensUntil, field.TypeTime, value)
+	}
+	if _u.mutation.TokensUntilCleared() {
+		_spec.ClearField(signingkey.FieldTokensUntil, field.TypeTime)
 	}
 	_node = &SigningKey{config: _u.config}
 	_spec.Assign = _node.assignValues

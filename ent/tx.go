@@ -18,6 +18,8 @@ type Tx struct {
 	ClientEvent *ClientEventClient
 	// ClientLogo is the client for interacting with the ClientLogo builders.
 	ClientLogo *ClientLogoClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// KeysetCheck is the client for interacting with the KeysetCheck builders.
 	KeysetCheck *KeysetCheckClient
 	// OAuthClient is the client for interacting with the OAuthClient builders.
@@ -157,6 +159,7 @@ func (tx *Tx) Client() *Client {
 func (tx *Tx) init() {
 	tx.ClientEvent = NewClientEventClient(tx.config)
 	tx.ClientLogo = NewClientLogoClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.KeysetCheck = NewKeysetCheckClient(tx.config)
 	tx.OAuthClient = NewOAuthClientClient(tx.config)
 	tx.SigningKey = NewSigningKeyClient(tx.config)

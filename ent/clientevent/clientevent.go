@@ -39,6 +39,8 @@ const (
 	FieldAddress = "address"
 	// FieldFace holds the string denoting the face field in the database.
 	FieldFace = "face"
+	// FieldReason holds the string denoting the reason field in the database.
+	FieldReason = "reason"
 	// Table holds the table name of the clientevent in the database.
 	Table = "client_events"
 )
@@ -59,6 +61,7 @@ var Columns = []string{
 	FieldRequestID,
 	FieldAddress,
 	FieldFace,
+	FieldReason,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -71,17 +74,23 @@ func ValidColumn(column string) bool {
 	return false
 }
 
+var (
+	// DefaultReason holds the default value on creation for the "reason" field.
+	DefaultReason string
+)
+
 // Kind defines the type for the "kind" enum field.
 type Kind string
 
 // Kind values.
 const (
-	KindCreated       Kind = "created"
-	KindUpdated       Kind = "updated"
-	KindDeleted       Kind = "deleted"
-	KindLogoUploaded  Kind = "logo_uploaded"
-	KindSecretRotated Kind = "secret_rotated"
-	KindSecretRead    Kind = "secret_read"
+	KindCreated               Kind = "created"
+	KindUpdated               Kind = "updated"
+	KindDeleted               Kind = "deleted"
+	KindLogoUploaded          Kind = "logo_uploaded"
+	KindSecretRotated         Kind = "secret_rotated"
+	KindSecretRead            Kind = "secret_read"
+	KindPreviousSecretRevoked Kind = "previous_secret_revoked"
 )
 
 func (k Kind) String() string {
@@ -91,7 +100,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindCreated, KindUpdated, KindDeleted, KindLogoUploaded, KindSecretRotated, KindSecretRead:
+	case KindCreated, KindUpdated, KindDeleted, KindLogoUploaded, KindSecretRotated, KindSecretRead, KindPreviousSecretRevoked:
 		return nil
 	default:
 		return fmt.Errorf("clientevent: invalid enum value for kind field: %q", k)
@@ -169,4 +178,9 @@ func ByAddress(opts ...sql.OrderTermOption) OrderOption {
 // ByFace orders the results by the face field.
 func ByFace(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldFace, opts...).ToFunc()
+}
+
+// ByReason orders the results by the reason field.
+func ByReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReason, opts...).ToFunc()
 }

@@ -115,6 +115,11 @@ func Face(v string) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldEQ(FieldFace, v))
 }
 
+// Reason applies equality check predicate on the "reason" field. It's identical to ReasonEQ.
+func Reason(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEQ(FieldReason, v))
+}
+
 // ClientIDEQ applies the EQ predicate on the "client_id" field.
 func ClientIDEQ(v uuid.UUID) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldEQ(FieldClientID, v))
@@ -783,6 +788,71 @@ func FaceEqualFold(v string) predicate.ClientEvent {
 // FaceContainsFold applies the ContainsFold predicate on the "face" field.
 func FaceContainsFold(v string) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldContainsFold(FieldFace, v))
+}
+
+// ReasonEQ applies the EQ predicate on the "reason" field.
+func ReasonEQ(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEQ(FieldReason, v))
+}
+
+// ReasonNEQ applies the NEQ predicate on the "reason" field.
+func ReasonNEQ(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNEQ(FieldReason, v))
+}
+
+// ReasonIn applies the In predicate on the "reason" field.
+func ReasonIn(vs ...string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldIn(FieldReason, vs...))
+}
+
+// ReasonNotIn applies the NotIn predicate on the "reason" field.
+func ReasonNotIn(vs ...string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNotIn(FieldReason, vs...))
+}
+
+// ReasonGT applies the GT predicate on the "reason" field.
+func ReasonGT(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldGT(FieldReason, v))
+}
+
+// ReasonGTE applies the GTE predicate on the "reason" field.
+func ReasonGTE(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldGTE(FieldReason, v))
+}
+
+// ReasonLT applies the LT predicate on the "reason" field.
+func ReasonLT(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldLT(FieldReason, v))
+}
+
+// ReasonLTE applies the LTE predicate on the "reason" field.
+func ReasonLTE(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldLTE(FieldReason, v))
+}
+
+// ReasonContains applies the Contains predicate on the "reason" field.
+func ReasonContains(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldContains(FieldReason, v))
+}
+
+// ReasonHasPrefix applies the HasPrefix predicate on the "reason" field.
+func ReasonHasPrefix(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldHasPrefix(FieldReason, v))
+}
+
+// ReasonHasSuffix applies the HasSuffix predicate on the "reason" field.
+func ReasonHasSuffix(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldHasSuffix(FieldReason, v))
+}
+
+// ReasonEqualFold applies the EqualFold predicate on the "reason" field.
+func ReasonEqualFold(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEqualFold(FieldReason, v))
+}
+
+// ReasonContainsFold applies the ContainsFold predicate on the "reason" field.
+func ReasonContainsFold(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldContainsFold(FieldReason, v))
 }
 
 // And groups predicates with the AND operator between them.

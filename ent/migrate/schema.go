@@ -13,7 +13,7 @@ var (
 		{Name: "id", Type: field.TypeInt64, Increment: true},
 		{Name: "client_id", Type: field.TypeUUID},
 		{Name: "organisation", Type: field.TypeString},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"created", "updated", "deleted", "logo_uploaded", "secret_rotated", "secret_read"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"created", "updated", "deleted", "logo_uploaded", "secret_rotated", "secret_read", "previous_secret_revoked"}},
 		{Name: "at", Type: field.TypeTime},
 		{Name: "secret_version", Type: field.TypeInt64},
 		{Name: "secret_released", Type: field.TypeBool},
@@ -24,6 +24,7 @@ var (
 		{Name: "request_id", Type: field.TypeString},
 		{Name: "address", Type: field.TypeString},
 		{Name: "face", Type: field.TypeString},
+		{Name: "reason", Type: field.TypeString, Default: ""},
 	}
 	// ClientEventsTable holds the schema information for the "client_events" table.
 	ClientEventsTable = &schema.Table{
@@ -55,6 +56,28 @@ var (
 				Columns:    []*schema.Column{ClientLogosColumns[2]},
 				RefColumns: []*schema.Column{OauthClientsColumns[0]},
 				OnDelete:   schema.Cascade,
+			},
+		},
+	}
+	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
+	IdempotencyKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "key", Type: field.TypeBytes, Unique: true},
+		{Name: "request", Type: field.TypeBytes},
+		{Name: "client_id", Type: field.TypeUUID},
+		{Name: "secret_version", Type: field.TypeInt64},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
+	IdempotencyKeysTable = &schema.Table{
+		Name:       "idempotency_keys",
+		Columns:    IdempotencyKeysColumns,
+		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "idempotencykey_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{IdempotencyKeysColumns[5]},
 			},
 		},
 	}
@@ -102,6 +125,7 @@ var (
 		{Name: "secret_created_at", Type: field.TypeTime, Nullable: true},
 		{Name: "previous_secret_digest", Type: field.TypeBytes, Nullable: true},
 		{Name: "previous_secret_expires_at", Type: field.TypeTime, Nullable: true},
+		{Name: "previous_secret_last_used_at", Type: field.TypeTime, Nullable: true},
 	}
 	// OauthClientsTable holds the schema information for the "oauth_clients" table.
 	OauthClientsTable = &schema.Table{
@@ -128,6 +152,7 @@ var (
 		{Name: "private_sealed", Type: field.TypeBytes},
 		{Name: "public", Type: field.TypeBytes},
 		{Name: "created_at", Type: field.TypeTime},
+		{Name: "tokens_until", Type: field.TypeTime, Nullable: true},
 	}
 	// SigningKeysTable holds the schema information for the "signing_keys" table.
 	SigningKeysTable = &schema.Table{
@@ -139,6 +164,7 @@ var (
 	Tables = []*schema.Table{
 		ClientEventsTable,
 		ClientLogosTable,
+		IdempotencyKeysTable,
 		KeysetChecksTable,
 		OauthClientsTable,
 		SigningKeysTable,

@@ -72,6 +72,8 @@ const (
 	FieldPreviousSecretDigest = "previous_secret_digest"
 	// FieldPreviousSecretExpiresAt holds the string denoting the previous_secret_expires_at field in the database.
 	FieldPreviousSecretExpiresAt = "previous_secret_expires_at"
+	// FieldPreviousSecretLastUsedAt holds the string denoting the previous_secret_last_used_at field in the database.
+	FieldPreviousSecretLastUsedAt = "previous_secret_last_used_at"
 	// EdgeLogo holds the string denoting the logo edge name in mutations.
 	EdgeLogo = "logo"
 	// Table holds the table name of the oauthclient in the database.
@@ -118,6 +120,7 @@ var Columns = []string{
 	FieldSecretCreatedAt,
 	FieldPreviousSecretDigest,
 	FieldPreviousSecretExpiresAt,
+	FieldPreviousSecretLastUsedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -265,6 +268,11 @@ func BySecretCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByPreviousSecretExpiresAt orders the results by the previous_secret_expires_at field.
 func ByPreviousSecretExpiresAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPreviousSecretExpiresAt, opts...).ToFunc()
+}
+
+// ByPreviousSecretLastUsedAt orders the results by the previous_secret_last_used_at field.
+func ByPreviousSecretLastUsedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPreviousSecretLastUsedAt, opts...).ToFunc()
 }
 
 // ByLogoField orders the results by logo field.

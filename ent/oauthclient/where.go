@@ -191,6 +191,11 @@ func PreviousSecretExpiresAt(v time.Time) predicate.OAuthClient {
 	return predicate.OAuthClient(sql.FieldEQ(FieldPreviousSecretExpiresAt, v))
 }
 
+// PreviousSecretLastUsedAt applies equality check predicate on the "previous_secret_last_used_at" field. It's identical to PreviousSecretLastUsedAtEQ.
+func PreviousSecretLastUsedAt(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldPreviousSecretLastUsedAt, v))
+}
+
 // OrganisationEQ applies the EQ predicate on the "organisation" field.
 func OrganisationEQ(v string) predicate.OAuthClient {
 	return predicate.OAuthClient(sql.FieldEQ(FieldOrganisation, v))
@@ -1314,6 +1319,56 @@ func PreviousSecretExpiresAtIsNil() predicate.OAuthClient {
 // PreviousSecretExpiresAtNotNil applies the NotNil predicate on the "previous_secret_expires_at" field.
 func PreviousSecretExpiresAtNotNil() predicate.OAuthClient {
 	return predicate.OAuthClient(sql.FieldNotNull(FieldPreviousSecretExpiresAt))
+}
+
+// PreviousSecretLastUsedAtEQ applies the EQ predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtEQ(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldPreviousSecretLastUsedAt, v))
+}
+
+// PreviousSecretLastUsedAtNEQ applies the NEQ predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtNEQ(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNEQ(FieldPreviousSecretLastUsedAt, v))
+}
+
+// PreviousSecretLastUsedAtIn applies the In predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtIn(vs ...time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIn(FieldPreviousSecretLastUsedAt, vs...))
+}
+
+// PreviousSecretLastUsedAtNotIn applies the NotIn predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtNotIn(vs ...time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotIn(FieldPreviousSecretLastUsedAt, vs...))
+}
+
+// PreviousSecretLastUsedAtGT applies the GT predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtGT(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGT(FieldPreviousSecretLastUsedAt, v))
+}
+
+// PreviousSecretLastUsedAtGTE applies the GTE predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtGTE(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGTE(FieldPreviousSecretLastUsedAt, v))
+}
+
+// PreviousSecretLastUsedAtLT applies the LT predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtLT(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLT(FieldPreviousSecretLastUsedAt, v))
+}
+
+// PreviousSecretLastUsedAtLTE applies the LTE predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtLTE(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLTE(FieldPreviousSecretLastUsedAt, v))
+}
+
+// PreviousSecretLastUsedAtIsNil applies the IsNil predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtIsNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIsNull(FieldPreviousSecretLastUsedAt))
+}
+
+// PreviousSecretLastUsedAtNotNil applies the NotNil predicate on the "previous_secret_last_used_at" field.
+func PreviousSecretLastUsedAtNotNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotNull(FieldPreviousSecretLastUsedAt))
 }
 
 // HasLogo applies the HasEdge predicate on the "logo" edge.

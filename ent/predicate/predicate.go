@@ -12,6 +12,9 @@ type ClientEvent func(*sql.Selector)
 // ClientLogo is the predicate function for clientlogo builders.
 type ClientLogo func(*sql.Selector)
 
+// IdempotencyKey is the predicate function for idempotencykey builders.
+type IdempotencyKey func(*sql.Selector)
+
 // KeysetCheck is the predicate function for keysetcheck builders.
 type KeysetCheck func(*sql.Selector)
 

@@ -20,7 +20,8 @@ func (ClientEvent) Fields() []ent.Field {
 		field.UUID("client_id", uuid.UUID{}).Immutable(),
 		field.String("organisation").Immutable(),
 		field.Enum("kind").Immutable().Values(
-			"created", "updated", "deleted", "logo_uploaded", "secret_rotated", "secret_read"),
+			"created", "updated", "deleted", "logo_uploaded", "secret_rotated", "secret_read",
+			"previous_secret_revoked"),
 		field.Time("at").Immutable(),
 		field.Int64("secret_version").Immutable().Comment("the version in force after the change"),
 		field.Bool("secret_released").Immutable().Comment("whether the answer carried the secret"),
@@ -31,6 +32,7 @@ func (ClientEvent) Fields() []ent.Field {
 		field.String("request_id").Immutable(),
 		field.String("address").Immutable().Comment("where the call came from"),
 		field.String("face").Immutable().Comment("the service the call came through"),
+		field.String("reason").Default("").Immutable().Comment("as the caller gave it; empty: none"),
 	}
 }
 

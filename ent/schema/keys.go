@@ -20,6 +20,7 @@ func (SigningKey) Fields() []ent.Field {
 		field.Bytes("private_sealed").Sensitive().Comment("PKCS #8, sealed by the keyset"),
 		field.Bytes("public").Immutable().Comment("PKIX"),
 		field.Time("created_at").Default(time.Now).Immutable(),
+		field.Time("tokens_until").Optional().Nillable().Comment("no token it has signed expires later; unset: it has signed none"),
 	}
 }
 

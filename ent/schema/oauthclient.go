@@ -75,6 +75,7 @@ func secretFields() []ent.Field {
 		field.Time("secret_created_at").Optional().Nillable(),
 		field.Bytes("previous_secret_digest").Optional().Sensitive(),
 		field.Time("previous_secret_expires_at").Optional().Nillable(),
+		field.Time("previous_secret_last_used_at").Optional().Nillable().Comment("to the minute"),
 	}
 }
 

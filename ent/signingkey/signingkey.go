@@ -21,6 +21,8 @@ const (
 	FieldPublic = "public"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
+	// FieldTokensUntil holds the string denoting the tokens_until field in the database.
+	FieldTokensUntil = "tokens_until"
 	// Table holds the table name of the signingkey in the database.
 	Table = "signing_keys"
 )
@@ -32,6 +34,7 @@ var Columns = []string{
 	FieldPrivateSealed,
 	FieldPublic,
 	FieldCreatedAt,
+	FieldTokensUntil,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -67,4 +70,9 @@ func ByIssuer(opts ...sql.OrderTermOption) OrderOption {
 // ByCreatedAt orders the results by the created_at field.
 func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedAt, opts...).ToFunc()
+}
+
+// ByTokensUntil orders the results by the tokens_until field.
+func ByTokensUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTokensUntil, opts...).ToFunc()
 }

@@ -84,6 +84,11 @@ func CreatedAt(v time.Time) predicate.SigningKey {
 	return predicate.SigningKey(sql.FieldEQ(FieldCreatedAt, v))
 }
 
+// TokensUntil applies equality check predicate on the "tokens_until" field. It's identical to TokensUntilEQ.
+func TokensUntil(v time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldEQ(FieldTokensUntil, v))
+}
+
 // IssuerEQ applies the EQ predicate on the "issuer" field.
 func IssuerEQ(v string) predicate.SigningKey {
 	return predicate.SigningKey(sql.FieldEQ(FieldIssuer, v))
@@ -267,6 +272,56 @@ func CreatedAtLT(v time.Time) predicate.SigningKey {
 // CreatedAtLTE applies the LTE predicate on the "created_at" field.
 func CreatedAtLTE(v time.Time) predicate.SigningKey {
 	return predicate.SigningKey(sql.FieldLTE(FieldCreatedAt, v))
+}
+
+// TokensUntilEQ applies the EQ predicate on the "tokens_until" field.
+func TokensUntilEQ(v time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldEQ(FieldTokensUntil, v))
+}
+
+// TokensUntilNEQ applies the NEQ predicate on the "tokens_until" field.
+func TokensUntilNEQ(v time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldNEQ(FieldTokensUntil, v))
+}
+
+// TokensUntilIn applies the In predicate on the "tokens_until" field.
+func TokensUntilIn(vs ...time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldIn(FieldTokensUntil, vs...))
+}
+
+// TokensUntilNotIn applies the NotIn predicate on the "tokens_until" field.
+func TokensUntilNotIn(vs ...time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldNotIn(FieldTokensUntil, vs...))
+}
+
+// TokensUntilGT applies the GT predicate on the "tokens_until" field.
+func TokensUntilGT(v time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldGT(FieldTokensUntil, v))
+}
+
+// TokensUntilGTE applies the GTE predicate on the "tokens_until" field.
+func TokensUntilGTE(v time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldGTE(FieldTokensUntil, v))
+}
+
+// TokensUntilLT applies the LT predicate on the "tokens_until" field.
+func TokensUntilLT(v time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldLT(FieldTokensUntil, v))
+}
+
+// TokensUntilLTE applies the LTE predicate on the "tokens_until" field.
+func TokensUntilLTE(v time.Time) predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldLTE(FieldTokensUntil, v))
+}
+
+// TokensUntilIsNil applies the IsNil predicate on the "tokens_until" field.
+func TokensUntilIsNil() predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldIsNull(FieldTokensUntil))
+}
+
+// TokensUntilNotNil applies the NotNil predicate on the "tokens_until" field.
+func TokensUntilNotNil() predicate.SigningKey {
+	return predicate.SigningKey(sql.FieldNotNull(FieldTokensUntil))
 }
 
 // And groups predicates with the AND operator between them.

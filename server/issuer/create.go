@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"clientsd/ent"
+	"clientsd/ent/signingkey"
 	"clientsd/server/secret"
 )
 
@@ -30,27 +31,61 @@ func OpenOrCreate(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (*
 	return Open(ctx, db, keyset)
 }
 
-// createFirst makes a key unless another process was faster.
+// createFirst makes a key unless another process was faster. The name of the
+// issuer is a URN: the service does not know under which URL its callers reach
+// it, and tokens must stay valid when that changes.
 func createFirst(ctx context.Context, db *ent.Client, keyset *secret.Keyset) error {
-	key, err := newKey(keyset)
+	key, err := newKey(keyset, uuid.New().URN())
 	if err != nil {
 		return err
 	}
-	tx, err := db.Tx(ctx)
-	if err != nil {
-		return err
-	}
-	if err := insertFirst(ctx, tx, key); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return ent.InTx(ctx, db, func(tx *ent.Tx) error {
+		exists, err := tx.SigningKey.Query().Exist(ctx)
+		if err != nil || exists {
+			return err
+		}
+		return insert(ctx, tx, key)
+	})
 }
 
-func insertFirst(ctx context.Context, tx *ent.Tx, key ent.SigningKey) error {
-	exists, err := tx.SigningKey.Query().Exist(ctx)
-	if err != nil || exists {
+// Rotate makes a new key, which signs from now on. Tokens that were signed
+// before stay valid until they expire; keys without such tokens are removed.
+func (i *Issuer) Rotate(ctx context.Context) (keyID string, err error) {
+	key, err := newKey(i.keyset, i.Name())
+	if err != nil {
+		return "", fmt.Errorf("rotate signing key: %w", err)
+	}
+	err = ent.InTx(ctx, i.db, func(tx *ent.Tx) error {
+		if err := removeRetired(ctx, tx); err != nil {
+			return err
+		}
+		return insert(ctx, tx, key)
+	})
+	if err != nil {
+		return "", fmt.Errorf("rotate signing key: %w", err)
+	}
+	return key.ID, i.reload(ctx)
+}
+
+// removeRetired removes the keys whose tokens have all expired, but never the
+// one that has signed until now.
+func removeRetired(ctx context.Context, tx *ent.Tx) error {
+	rows, err := tx.SigningKey.Query().Order(signingkey.ByCreatedAt(), signingkey.ByID()).All(ctx)
+	if err != nil {
 		return err
 	}
+	for _, row := range rows[:len(rows)-1] {
+		if !time.Now().After(retiresAt(row)) {
+			continue
+		}
+		if err := tx.SigningKey.DeleteOne(row).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insert(ctx context.Context, tx *ent.Tx, key ent.SigningKey) error {
 	return tx.SigningKey.Create().
 		SetID(key.ID).
 		SetIssuer(key.Issuer).
@@ -60,10 +95,7 @@ func insertFirst(ctx context.Context, tx *ent.Tx, key ent.SigningKey) error {
 		Exec(ctx)
 }
 
-// newKey makes a key and the name of a new issuer. The name is a URN: the
-// service does not know under which URL its callers reach it, and tokens must
-// stay valid when that changes.
-func newKey(keyset *secret.Keyset) (ent.SigningKey, error) {
+func newKey(keyset *secret.Keyset, issuer string) (ent.SigningKey, error) {
 	private, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
 		return ent.SigningKey{}, err
@@ -80,7 +112,7 @@ func newKey(keyset *secret.Keyset) (ent.SigningKey, error) {
 	sealed, err := keyset.SealSigningKey(keyID, encoded)
 	return ent.SigningKey{
 		ID:            keyID,
-		Issuer:        uuid.New().URN(),
+		Issuer:        issuer,
 		PrivateSealed: sealed,
 		Public:        public,
 		CreatedAt:     time.Now().UTC().Truncate(time.Microsecond),

@@ -1,6 +1,6 @@
 // Package issuer is the built-in issuer of access tokens, for those who have no
-// other: its RSA key lies sealed in the database, its public half is served as
-// a JWKS, and `clientsd token` mints with it.
+// other: its RSA keys lie sealed in the database, their public halves are served
+// as a JWKS, and `clientsd token` mints with the newest.
 //
 // It imports ent and secret; it knows nothing of clients or of HTTP.
 package issuer
@@ -8,88 +8,96 @@ package issuer
 import (
 	"context"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/time/rate"
 
 	"clientsd/ent"
 	"clientsd/ent/signingkey"
 	"clientsd/server/secret"
 )
 
+const (
+	// missInterval bounds how often a key id nobody knows, which anyone can
+	// send, brings about a read of the database.
+	missInterval = time.Second
+	// listInterval is how old the known keys may be.
+	listInterval = 10 * time.Second
+)
+
 // ErrNoKey says that the database holds no signing key yet.
 var ErrNoKey = errors.New("there is no signing key yet: clientsd serve makes one")
 
-// An Issuer signs access tokens and knows the keys they are verified with. It
-// is safe for concurrent use.
+// An Issuer signs access tokens and knows the keys they are verified with. Keys
+// that another process adds become known by themselves. It is safe for
+// concurrent use.
 type Issuer struct {
-	name    string
-	keyID   string
-	private *rsa.PrivateKey
-	public  map[string]*rsa.PublicKey
-	jwks    []byte
+	db      *ent.Client
+	keyset  *secret.Keyset
+	current atomic.Pointer[keys]
+	misses  rate.Sometimes
+	aged    sync.Mutex // is held by who replaces keys that are too old
 }
 
 // Open loads the signing keys; the newest one signs.
 //
 // Errors: ErrNoKey; [secret.ErrDamaged] if a key does not open.
 func Open(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (*Issuer, error) {
-	rows, err := db.SigningKey.Query().Order(signingkey.ByCreatedAt(), signingkey.ByID()).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("load signing keys: %w", err)
+	i := &Issuer{db: db, keyset: keyset, misses: rate.Sometimes{Interval: missInterval}}
+	if err := i.reload(ctx); err != nil {
+		return nil, err
 	}
-	if len(rows) == 0 {
-		return nil, ErrNoKey
-	}
-	issuer := &Issuer{public: make(map[string]*rsa.PublicKey, len(rows))}
-	if err := issuer.load(rows, keyset); err != nil {
-		return nil, fmt.Errorf("load signing keys: %w", err)
-	}
-	return issuer, nil
+	return i, nil
 }
 
 // Name is the iss of the tokens. It is made with the first key and stays.
-func (i *Issuer) Name() string { return i.name }
+func (i *Issuer) Name() string { return i.current.Load().name }
 
-// Key returns the public key with the given id, or nil if there is none.
-func (i *Issuer) Key(keyID string) *rsa.PublicKey { return i.public[keyID] }
-
-// JWKS is the document of the public keys (RFC 7517).
-func (i *Issuer) JWKS() []byte { return i.jwks }
-
-func (i *Issuer) load(rows []*ent.SigningKey, keyset *secret.Keyset) error {
-	var document jose.JSONWebKeySet
-	for _, row := range rows {
-		public, err := x509.ParsePKIXPublicKey(row.Public)
-		key, isRSA := public.(*rsa.PublicKey)
-		if err != nil || !isRSA {
-			return fmt.Errorf("key %s: %w", row.ID, secret.ErrDamaged)
-		}
-		i.public[row.ID] = key
-		document.Keys = append(document.Keys, jose.JSONWebKey{Key: key, KeyID: row.ID, Algorithm: string(jose.RS256), Use: "sig"})
+// Key returns the public key with the given id, or nil if there is none or the
+// last token it has signed has expired.
+func (i *Issuer) Key(ctx context.Context, keyID string) *rsa.PublicKey {
+	if key := i.latest(ctx).valid(keyID); key != nil {
+		return key
 	}
-	newest := rows[len(rows)-1]
-	i.name, i.keyID = newest.Issuer, newest.ID
-	var err error
-	if i.private, err = openPrivate(newest, keyset); err != nil {
-		return fmt.Errorf("key %s: %w", newest.ID, err)
-	}
-	i.jwks, err = json.Marshal(document)
-	return err
+	// Who gives up waiting must not make the key unknown to the others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), missInterval)
+	defer cancel()
+	i.misses.Do(func() { _ = i.reload(ctx) }) // the keys that are known still verify
+	return i.current.Load().valid(keyID)
 }
 
-func openPrivate(row *ent.SigningKey, keyset *secret.Keyset) (*rsa.PrivateKey, error) {
-	encoded, err := keyset.OpenSigningKey(row.ID, row.PrivateSealed)
+// JWKS is the document of the public keys (RFC 7517). If the database does not
+// answer it is the last one that is known.
+func (i *Issuer) JWKS(ctx context.Context) []byte {
+	return i.latest(ctx).jwks
+}
+
+// latest are the keys that are known, read anew if they are too old. Only one
+// caller waits for that.
+func (i *Issuer) latest(ctx context.Context) *keys {
+	if time.Since(i.current.Load().loaded) > listInterval && i.aged.TryLock() {
+		defer i.aged.Unlock()
+		_ = i.reload(ctx) // the keys that are known still verify
+	}
+	return i.current.Load()
+}
+
+func (i *Issuer) reload(ctx context.Context) error {
+	rows, err := i.db.SigningKey.Query().Order(signingkey.ByCreatedAt(), signingkey.ByID()).All(ctx)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("load signing keys: %w", err)
 	}
-	private, err := x509.ParsePKCS8PrivateKey(encoded)
-	key, isRSA := private.(*rsa.PrivateKey)
-	if err != nil || !isRSA {
-		return nil, secret.ErrDamaged
+	if len(rows) == 0 {
+		return ErrNoKey
 	}
-	return key, nil
+	loaded, err := newKeys(rows, i.keyset)
+	if err != nil {
+		return fmt.Errorf("load signing keys: %w", err)
+	}
+	i.current.Store(loaded)
+	return nil
 }

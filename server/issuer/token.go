@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -8,6 +9,9 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/google/uuid"
+
+	"clientsd/ent"
+	"clientsd/ent/signingkey"
 )
 
 // MaxTTL bounds how long a minted token is valid: it cannot be revoked.
@@ -24,6 +28,8 @@ type Grant struct {
 	// Organisation is the organisation of the caller. Empty: the token does not
 	// name one.
 	Organisation string
+	// ClientID is the client the token is issued to. Empty: the token names none.
+	ClientID string
 	// TTL is how long the token is valid from now: one second to MaxTTL.
 	TTL time.Duration
 }
@@ -36,16 +42,22 @@ type claims struct {
 	Audience     []string `json:"aud"`
 	Scope        string   `json:"scope"`
 	Organisation string   `json:"urn:xeonr:auth:organisation_id,omitempty"`
+	ClientID     string   `json:"client_id,omitempty"`
 }
 
-// Mint signs an access token (RFC 9068). It fails if the grant's TTL is out of
-// its range.
-func (i *Issuer) Mint(grant Grant) (string, error) {
+// Mint signs an access token (RFC 9068) with the newest key, and sees to it that
+// the key is known until the token has expired. It fails if the grant's TTL is
+// out of its range.
+func (i *Issuer) Mint(ctx context.Context, grant Grant) (string, error) {
 	if grant.TTL < time.Second || grant.TTL > MaxTTL {
 		return "", fmt.Errorf("mint token: ttl %v is out of range, 1s to %v is allowed", grant.TTL, MaxTTL)
 	}
-	options := (&jose.SignerOptions{}).WithType("at+jwt").WithHeader("kid", i.keyID)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: i.private}, options)
+	signing, err := i.reserve(ctx, time.Now().Add(grant.TTL))
+	if err != nil {
+		return "", fmt.Errorf("mint token: %w", err)
+	}
+	options := (&jose.SignerOptions{}).WithType("at+jwt").WithHeader("kid", signing.newest.ID)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: signing.private}, options)
 	if err != nil {
 		return "", fmt.Errorf("mint token: %w", err)
 	}
@@ -56,11 +68,38 @@ func (i *Issuer) Mint(grant Grant) (string, error) {
 	return token, nil
 }
 
+// reserve returns keys of which the newest stays known until a token expires:
+// another process may make a newer one meanwhile. It writes once for all tokens
+// of an hour.
+func (i *Issuer) reserve(ctx context.Context, expiry time.Time) (*keys, error) {
+	for {
+		signing := i.current.Load()
+		if until := signing.newest.TokensUntil; until != nil && !expiry.After(*until) {
+			return signing, nil
+		}
+		if err := i.extend(ctx, signing.newest.ID, expiry.Truncate(time.Hour).Add(time.Hour).UTC()); err != nil {
+			return nil, err
+		}
+		if err := i.reload(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (i *Issuer) extend(ctx context.Context, keyID string, until time.Time) error {
+	return ent.InTx(ctx, i.db, func(tx *ent.Tx) error {
+		return tx.SigningKey.Update().
+			Where(signingkey.ID(keyID), signingkey.Or(signingkey.TokensUntilIsNil(), signingkey.TokensUntilLT(until))).
+			SetTokensUntil(until).
+			Exec(ctx)
+	})
+}
+
 func (i *Issuer) claims(grant Grant) claims {
 	now := time.Now()
 	return claims{
 		Claims: jwt.Claims{
-			Issuer:    i.name,
+			Issuer:    i.Name(),
 			Subject:   grant.Subject,
 			IssuedAt:  jwt.NewNumericDate(now),
 			NotBefore: jwt.NewNumericDate(now),
@@ -70,5 +109,6 @@ func (i *Issuer) claims(grant Grant) claims {
 		Audience:     []string{grant.Audience},
 		Scope:        strings.Join(grant.Scopes, " "),
 		Organisation: grant.Organisation,
+		ClientID:     grant.ClientID,
 	}
 }

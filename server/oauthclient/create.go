@@ -28,12 +28,16 @@ type CreateInput struct {
 	FrontchannelLogoutSessionRequired bool
 	PostLogoutRedirectURIs            []string
 	Verified                          bool // ignored unless the caller is an admin
+	// Key makes a repeated call give the result of the first. Empty: each call
+	// registers a client.
+	Key IdempotencyKey `json:"-"`
 }
 
 // Create registers a client in the caller's organisation. The record carries
 // the secret of a confidential client, and its event says so.
 //
-// Errors: Invalid naming each field that breaks a rule.
+// Errors: Invalid naming each field that breaks a rule; for a key also
+// ErrKeyMismatch, ErrSuperseded and ErrKeyInUse.
 func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Record, error) {
 	if err := in.validate(); err != nil {
 		return Record{}, err
@@ -46,17 +50,26 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 			return Record{}, err
 		}
 	}
-	record := Record{Secret: made.plain}
+	record := Record{}
 	err := s.inTx(ctx, "create client", func(tx *ent.Tx) (err error) {
-		if record.Client, err = s.insert(tx, id, caller, in, made).Save(ctx); err != nil {
-			return err
-		}
-		return s.record(ctx, tx, caller, record.Client, event{kind: clientevent.KindCreated, released: in.Confidential})
+		record, err = s.once(ctx, tx, caller, attempt{key: in.Key, method: "create", input: in, release: true},
+			func() (Record, error) { return s.create(ctx, tx, id, caller, in, made) })
+		return err
 	})
 	if err != nil {
 		return Record{}, err
 	}
 	return record, nil
+}
+
+// create is the body of Create's transaction.
+func (s *Store) create(ctx context.Context, tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, made issued) (Record, error) {
+	row, err := s.insert(tx, id, caller, in, made).Save(ctx)
+	if err != nil {
+		return Record{}, err
+	}
+	return Record{Client: row, Secret: made.plain},
+		s.record(ctx, tx, caller, row, event{kind: clientevent.KindCreated, released: in.Confidential})
 }
 
 func (in CreateInput) validate() error {

@@ -22,6 +22,8 @@ const (
 	AlreadyExists
 	// Precondition: the client is not in a state that allows the call.
 	Precondition
+	// Aborted: something else has changed the client first; nothing was changed.
+	Aborted
 	// Damaged: what is stored does not open or does not fit together.
 	Damaged
 )
@@ -57,6 +59,15 @@ var (
 	ErrExists = &Error{Kind: AlreadyExists, Reason: "CLIENT_EXISTS", Message: "a client with this id already exists"}
 	// ErrPublicClient answers a rotation where there is no secret to rotate.
 	ErrPublicClient = &Error{Kind: Precondition, Reason: "PUBLIC_CLIENT", Message: "client is public: it has no secret"}
+	// ErrVersion answers a rotation of a version that is not the client's.
+	ErrVersion = &Error{Kind: Aborted, Reason: "SECRET_VERSION_MISMATCH", Message: "the client has another secret version than expected: nothing was changed"}
+	// ErrKeyInUse answers the one of two calls at once under one idempotency key
+	// that came second.
+	ErrKeyInUse = &Error{Kind: Aborted, Reason: "IDEMPOTENCY_KEY_IN_USE", Message: "another call with this idempotency key was faster: repeat the call for its result"}
+	// ErrKeyMismatch answers a key that the caller has used for another request.
+	ErrKeyMismatch = &Error{Kind: Invalid, Reason: "IDEMPOTENCY_MISMATCH", Message: "this idempotency key was used for another request"}
+	// ErrSuperseded answers a repeated call whose secret is not the current one.
+	ErrSuperseded = &Error{Kind: Precondition, Reason: "SUPERSEDED", Message: "a later rotation has replaced the secret this call made"}
 	// ErrDamagedSecret says that this client's secret cannot be shown. It still
 	// verifies, and a rotation makes a sound one.
 	ErrDamagedSecret = &Error{Kind: Damaged, Reason: "SECRET_DAMAGED", Message: "the stored secret is damaged: rotate it"}

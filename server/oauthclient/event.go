@@ -11,7 +11,8 @@ import (
 // event is one committed change of a client, or one release of its secret.
 type event struct {
 	kind     clientevent.Kind
-	released bool // whether the answer carries the secret
+	released bool   // whether the answer carries the secret
+	reason   string // as the caller gave it
 }
 
 // record writes the event of a change into the change's own transaction: no
@@ -32,6 +33,7 @@ func (s *Store) record(ctx context.Context, tx *ent.Tx, caller Caller, row *Clie
 		SetRequestID(caller.RequestID).
 		SetAddress(caller.Address).
 		SetFace(caller.Face).
+		SetReason(e.reason).
 		Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)

@@ -70,6 +70,13 @@ func (s *Store) selection(caller Caller, in ListInput) ([]predicate.OAuthClient,
 	return append(selection, after), err
 }
 
+// errPageToken answers a token that was not made for the query, or not by us.
+var errPageToken = NewInvalid(Violation{
+	Field:   "page_token",
+	Rule:    "page_token",
+	Message: "must be a nextPageToken of the same query",
+})
+
 // cursorSize is a time in microseconds and a client id.
 const cursorSize = 8 + 16
 
@@ -87,11 +94,7 @@ func (s *Store) parsePageToken(caller Caller, in ListInput) (predicate.OAuthClie
 	sealed, decodeErr := base64.RawURLEncoding.Strict().DecodeString(in.PageToken)
 	cursor, openErr := s.keyset.OpenPageToken(sealed, caller.Organisation, in.ApplicationID)
 	if errors.Join(decodeErr, openErr) != nil || len(cursor) != cursorSize {
-		return nil, NewInvalid(Violation{
-			Field:   "page_token",
-			Rule:    "page_token",
-			Message: "must be a nextPageToken of the same query",
-		})
+		return nil, errPageToken
 	}
 	created := time.UnixMicro(int64(binary.BigEndian.Uint64(cursor))).UTC() //nolint:gosec // made by pageToken
 	return after(created, uuid.UUID(cursor[8:])), nil

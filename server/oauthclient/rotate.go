@@ -2,6 +2,8 @@ package oauthclient
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -10,7 +12,7 @@ import (
 	"clientsd/ent/oauthclient"
 )
 
-// RotateInput names the client whose secret is rotated.
+// RotateInput says whose secret is rotated, and how.
 type RotateInput struct {
 	// ClientID is the client.
 	ClientID uuid.UUID
@@ -19,14 +21,31 @@ type RotateInput struct {
 	ApplicationID string
 	// Release says whether the record is to carry the new secret.
 	Release bool
+	// Overlap is how long the secret that is valid now stays valid beside the
+	// new one, up to the store's MaxOverlap. 0: it is invalid at once.
+	Overlap time.Duration
+	// ExpectedVersion is the version to rotate. 0: whichever it is.
+	ExpectedVersion int64
+	// Reason goes into the event. Empty: none.
+	Reason string
+	// Key makes a repeated call give the result of the first. Empty: each call
+	// rotates.
+	Key IdempotencyKey `json:"-"`
 }
 
 // Rotate gives a confidential client a new secret and makes the old one
-// invalid, both in the one statement that commits. Each call makes one new
-// version, whatever else runs beside it.
+// invalid, both in the one statement that commits, unless an overlap was asked
+// for: then the old one ends by itself. Each call makes one new version,
+// whatever else runs beside it, but for a repeated call under an idempotency
+// key.
 //
-// Errors: ErrNotFound; ErrPublicClient, and nothing has changed.
+// Errors: ErrNotFound; ErrPublicClient; ErrVersion; Invalid for an overlap that
+// is not allowed; for a key also ErrKeyMismatch, ErrSuperseded and ErrKeyInUse.
+// Nothing has changed then.
 func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Record, error) {
+	if err := s.validateOverlap(in.Overlap); err != nil {
+		return Record{}, err
+	}
 	// Made before the transaction begins: other writers wait for that one.
 	made, err := s.newSecret(in.ClientID)
 	if err != nil {
@@ -34,37 +53,57 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 	}
 	record := Record{}
 	err = s.inTx(ctx, "rotate secret", func(tx *ent.Tx) (err error) {
-		record.Client, err = s.replaceSecret(ctx, tx, caller, in, made)
-		switch {
-		case ent.IsNotFound(err):
-			return whyNotRotated(ctx, tx, caller, in)
-		case err != nil:
-			return err
-		}
-		return s.record(ctx, tx, caller, record.Client, event{kind: clientevent.KindSecretRotated, released: in.Release})
+		record, err = s.once(ctx, tx, caller, attempt{key: in.Key, method: "rotate", input: in, release: in.Release},
+			func() (Record, error) { return s.rotate(ctx, tx, caller, in, made) })
+		return err
 	})
 	if err != nil {
 		return Record{}, err
 	}
-	if in.Release {
-		record.Secret = made.plain
-	}
 	return record, nil
 }
 
-// whyNotRotated tells a public client from one that is not there.
+// rotate is the body of a rotation's transaction.
+func (s *Store) rotate(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput, made issued) (Record, error) {
+	row, err := s.replaceSecret(ctx, tx, caller, in, made)
+	switch {
+	case ent.IsNotFound(err):
+		return Record{}, whyNotRotated(ctx, tx, caller, in)
+	case err != nil:
+		return Record{}, err
+	}
+	record := Record{Client: row}
+	if in.Release {
+		record.Secret = made.plain
+	}
+	return record, s.record(ctx, tx, caller, row,
+		event{kind: clientevent.KindSecretRotated, released: in.Release, reason: in.Reason})
+}
+
+// whyNotRotated tells why no row met the conditions of a rotation.
 func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput) error {
 	query := tx.OAuthClient.Query().Where(visible(caller, in.ClientID))
 	if in.ApplicationID != "" {
 		query.Where(oauthclient.ApplicationID(in.ApplicationID))
 	}
-	exists, err := query.Exist(ctx)
+	row, err := query.Only(ctx)
 	switch {
 	case err != nil:
 		return err
-	case exists:
+	case !row.HasSecret:
 		return ErrPublicClient
 	default:
-		return ErrNotFound
+		return ErrVersion
 	}
+}
+
+func (s *Store) validateOverlap(overlap time.Duration) error {
+	if overlap >= 0 && overlap <= s.maxOverlap {
+		return nil
+	}
+	return NewInvalid(Violation{
+		Field:   "previous_secret_valid_for",
+		Rule:    "previous_secret_valid_for",
+		Message: fmt.Sprintf("must be from 0s to %ds", int64(s.maxOverlap.Seconds())),
+	})
 }

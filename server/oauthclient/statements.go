@@ -22,44 +22,57 @@ type querier interface {
 // once, by ent's builder: to build them for each call costs as much as to run
 // them.
 type statements struct {
-	get, digests, rotate string
-	rotateOf             string // only if the named application owns the client
+	get, digests string
+	rotate       map[rotationConditions]string
 }
+
+// rotationConditions are what a rotation may ask for beside the client's id.
+type rotationConditions struct{ application, version bool }
 
 func newStatements() statements {
 	builder := entsql.Dialect(dialect.SQLite)
-	own := func() *entsql.Predicate {
-		return entsql.And(entsql.EQ(oauthclient.FieldID, uuid.UUID{}), entsql.EQ(oauthclient.FieldOrganisation, ""))
-	}
 	get, _ := builder.Select(oauthclient.Columns...).
 		From(entsql.Table(oauthclient.Table)).
 		Where(own()).
 		Query()
-	digests, _ := builder.Select(oauthclient.FieldSecretDigest, oauthclient.FieldSecretVersion,
-		oauthclient.FieldPreviousSecretDigest, oauthclient.FieldPreviousSecretExpiresAt).
+	digests, _ := builder.Select(digestColumns...).
 		From(entsql.Table(oauthclient.Table)).
 		Where(own()).
 		Query()
-	return statements{
-		get:      get,
-		digests:  digests,
-		rotate:   rotation(own()),
-		rotateOf: rotation(own(), entsql.EQ(oauthclient.FieldApplicationID, "")),
+	rotate := make(map[rotationConditions]string)
+	for _, with := range []rotationConditions{{}, {application: true}, {version: true}, {application: true, version: true}} {
+		rotate[with] = rotation(with)
 	}
+	return statements{get: get, digests: digests, rotate: rotate}
 }
 
-// rotation is the conditional UPDATE … RETURNING of a confidential client.
-func rotation(conditions ...*entsql.Predicate) string {
+// own selects a client of the caller; its arguments are the id and the
+// organisation.
+func own() *entsql.Predicate {
+	return entsql.And(entsql.EQ(oauthclient.FieldID, uuid.UUID{}), entsql.EQ(oauthclient.FieldOrganisation, ""))
+}
+
+// rotation is the conditional UPDATE … RETURNING of a confidential client. The
+// secret it has becomes the previous one, or is gone.
+func rotation(with rotationConditions) string {
+	conditions := []*entsql.Predicate{own(), entsql.IsTrue(oauthclient.FieldHasSecret)}
+	if with.application {
+		conditions = append(conditions, entsql.EQ(oauthclient.FieldApplicationID, ""))
+	}
+	if with.version {
+		conditions = append(conditions, entsql.EQ(oauthclient.FieldSecretVersion, 0))
+	}
 	text, _ := entsql.Dialect(dialect.SQLite).Update(oauthclient.Table).
+		SetNull(oauthclient.FieldPreviousSecretLastUsedAt).
 		Set(oauthclient.FieldSecretDigest, []byte{}).
 		Set(oauthclient.FieldSecretSealed, []byte{}).
 		Set(oauthclient.FieldSecretCreatedAt, time.Time{}).
 		Set(oauthclient.FieldUpdatedAt, time.Time{}).
+		Set(oauthclient.FieldPreviousSecretDigest, entsql.Expr("CASE WHEN ? THEN secret_digest END", true)).
+		Set(oauthclient.FieldPreviousSecretExpiresAt, &time.Time{}).
 		Set(oauthclient.FieldSecretVersion, entsql.Raw("secret_version + 1")).
 		Set(oauthclient.FieldRevision, entsql.Raw("revision + 1")).
-		SetNull(oauthclient.FieldPreviousSecretDigest).
-		SetNull(oauthclient.FieldPreviousSecretExpiresAt).
-		Where(entsql.And(append(conditions, entsql.IsTrue(oauthclient.FieldHasSecret))...)).
+		Where(entsql.And(conditions...)).
 		Returning(oauthclient.Columns...).
 		Query()
 	return text
@@ -70,16 +83,25 @@ func (s *Store) getRow(ctx context.Context, q querier, caller Caller, id uuid.UU
 	return scan(q.QueryContext(ctx, s.statements.get, id, caller.Organisation))
 }
 
-// replaceSecret is the conditional UPDATE … RETURNING of a rotation: never
-// read, then write. It returns a NotFoundError if the caller sees no such
-// client, or one without a secret.
+// replaceSecret sends the UPDATE of a rotation: never read, then write. It
+// returns a NotFoundError if the caller sees no such client, or one that does
+// not meet the conditions.
 func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput, made issued) (*Client, error) {
 	now := s.now()
-	statement, args := s.statements.rotate, []any{made.digest, made.sealed, now, now, in.ClientID, caller.Organisation}
-	if in.ApplicationID != "" {
-		statement, args = s.statements.rotateOf, append(args, in.ApplicationID)
+	with := rotationConditions{application: in.ApplicationID != "", version: in.ExpectedVersion != 0}
+	args := []any{
+		made.digest, made.sealed, now, now,
+		in.Overlap > 0,
+		sql.NullTime{Time: now.Add(in.Overlap), Valid: in.Overlap > 0},
+		in.ClientID, caller.Organisation,
 	}
-	return scan(tx.QueryContext(ctx, statement, args...))
+	if with.application {
+		args = append(args, in.ApplicationID)
+	}
+	if with.version {
+		args = append(args, in.ExpectedVersion)
+	}
+	return scan(tx.QueryContext(ctx, s.statements.rotate[with], args...))
 }
 
 func scan(rows *sql.Rows, err error) (*Client, error) {

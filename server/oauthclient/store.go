@@ -2,9 +2,9 @@ package oauthclient
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,8 +24,12 @@ type Config struct {
 	Keyset *secret.Keyset
 	// SecretPrefix starts the secrets made from now on; earlier ones keep theirs.
 	SecretPrefix string
+	// MaxOverlap bounds how long a previous secret may stay valid. 0: not at all.
+	MaxOverlap time.Duration
 	// Clock is the time. Nil: time.Now.
 	Clock func() time.Time
+	// Log hears of what fails without failing the call. Nil: slog.Default.
+	Log *slog.Logger
 }
 
 // A Store keeps the clients. It is safe for concurrent use.
@@ -33,7 +37,9 @@ type Store struct {
 	write, read *ent.Client
 	keyset      *secret.Keyset
 	prefix      string
+	maxOverlap  time.Duration
 	clock       func() time.Time
+	log         *slog.Logger
 	statements  statements
 }
 
@@ -46,43 +52,25 @@ func NewStore(config Config) (*Store, error) {
 	if config.Clock == nil {
 		config.Clock = time.Now
 	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
 	return &Store{
 		write:  config.Write,
 		read:   config.Read,
 		keyset: config.Keyset,
 		prefix: config.SecretPrefix,
 		clock:  config.Clock,
+		log:    config.Log,
 
+		maxOverlap: config.MaxOverlap,
 		statements: newStatements(),
 	}, nil
 }
 
-// inTx runs body in one transaction: committed if body returns nil, rolled back
-// otherwise, also when body panics. The verb phrase goes into unknown errors.
+// inTx runs body in one transaction. The verb phrase goes into unknown errors.
 func (s *Store) inTx(ctx context.Context, verb string, body func(*ent.Tx) error) error {
-	tx, err := s.write.Tx(ctx)
-	if err != nil {
-		return fromEnt(verb, fmt.Errorf("begin: %w", err))
-	}
-	// After a commit this does nothing, and a failure has nobody to tell: the
-	// database rolls back by itself when the connection goes.
-	defer tx.Rollback() //nolint:errcheck // see above
-	if err := body(tx); err != nil {
-		return fromEnt(verb, because(ctx, err))
-	}
-	if err := tx.Commit(); err != nil {
-		return fromEnt(verb, because(ctx, fmt.Errorf("commit: %w", err)))
-	}
-	return nil
-}
-
-// because adds why the context ended: database/sql rolls back on its own then,
-// and what fails next says only that the transaction is over.
-func because(ctx context.Context, err error) error {
-	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-		return errors.Join(ctx.Err(), err)
-	}
-	return err
+	return fromEnt(verb, ent.InTx(ctx, s.write, body))
 }
 
 // newSecret makes a secret for a client together with what the row keeps of it.

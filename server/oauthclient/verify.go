@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"clientsd/ent/oauthclient"
 	"clientsd/server/secret"
 )
 
@@ -26,6 +27,9 @@ func (s *Store) Verify(ctx context.Context, caller Caller, id uuid.UUID, text st
 		return NoMatch, 0, fromEnt("verify secret", err)
 	}
 	match, version := s.match(stored, secret.DigestOf(id, presented))
+	if match == MatchPrevious {
+		s.notePreviousUse(ctx, id, stored)
+	}
 	return match, version, nil
 }
 
@@ -47,7 +51,14 @@ func (s *Store) match(stored digests, presented secret.Digest) (Match, int64) {
 type digests struct {
 	current, previous []byte
 	previousUntil     sql.NullTime
+	previousUsed      sql.NullTime
 	version           int64
+}
+
+// digestColumns are what storedDigests scans, in this order.
+var digestColumns = []string{
+	oauthclient.FieldSecretDigest, oauthclient.FieldSecretVersion, oauthclient.FieldPreviousSecretDigest,
+	oauthclient.FieldPreviousSecretExpiresAt, oauthclient.FieldPreviousSecretLastUsedAt,
 }
 
 // storedDigests is zero for a client the caller does not see: the comparison
@@ -59,7 +70,7 @@ func (s *Store) storedDigests(ctx context.Context, caller Caller, id uuid.UUID) 
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	if rows.Next() {
-		err = rows.Scan(&stored.current, &stored.version, &stored.previous, &stored.previousUntil)
+		err = rows.Scan(&stored.current, &stored.version, &stored.previous, &stored.previousUntil, &stored.previousUsed)
 	}
 	return stored, errors.Join(err, rows.Err())
 }

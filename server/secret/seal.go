@@ -26,15 +26,15 @@ const checkText = "clientsd keyset check"
 // go in as associated data: the ciphertext opens on no other row, and an older
 // one does not open beside a newer digest.
 func (k *Keyset) Seal(clientID uuid.UUID, digest Digest, s Secret) ([]byte, error) {
-	return k.aead.Encrypt([]byte(s.Reveal()), secretData(clientID, digest[:]))
+	return k.seal([]byte(s.Reveal()), secretData(clientID, digest[:]))
 }
 
 // Open decrypts what Seal made and checks it against the digest beside it.
 // Anything that is not exactly what was sealed is [ErrDamaged].
 func (k *Keyset) Open(clientID uuid.UUID, digest, sealed []byte) (Secret, error) {
-	text, err := k.aead.Decrypt(sealed, secretData(clientID, digest))
+	text, err := k.open(sealed, secretData(clientID, digest))
 	if err != nil {
-		return Secret{}, ErrDamaged // the cause says nothing more
+		return Secret{}, err
 	}
 	s := fromText(string(text))
 	if !DigestOf(clientID, s).Matches(digest) {
@@ -46,26 +46,22 @@ func (k *Keyset) Open(clientID uuid.UUID, digest, sealed []byte) (Secret, error)
 // SealSigningKey encrypts the private key of the built-in issuer that has the
 // given key id.
 func (k *Keyset) SealSigningKey(keyID string, private []byte) ([]byte, error) {
-	return k.aead.Encrypt(private, associatedData(purposeSigningKey, []byte(keyID)))
+	return k.seal(private, associatedData(purposeSigningKey, []byte(keyID)))
 }
 
 // OpenSigningKey decrypts what SealSigningKey made, or fails with [ErrDamaged].
 func (k *Keyset) OpenSigningKey(keyID string, sealed []byte) ([]byte, error) {
-	private, err := k.aead.Decrypt(sealed, associatedData(purposeSigningKey, []byte(keyID)))
-	if err != nil {
-		return nil, ErrDamaged
-	}
-	return private, nil
+	return k.open(sealed, associatedData(purposeSigningKey, []byte(keyID)))
 }
 
 // SealCheck makes what a new database keeps to know its keyset by.
 func (k *Keyset) SealCheck() ([]byte, error) {
-	return k.aead.Encrypt([]byte(checkText), associatedData(purposeCheck))
+	return k.seal([]byte(checkText), associatedData(purposeCheck))
 }
 
 // OpenCheck fails with [ErrDamaged] if k is not the keyset that sealed the check.
 func (k *Keyset) OpenCheck(sealed []byte) error {
-	text, err := k.aead.Decrypt(sealed, associatedData(purposeCheck))
+	text, err := k.open(sealed, associatedData(purposeCheck))
 	if err != nil || string(text) != checkText {
 		return ErrDamaged
 	}
@@ -90,16 +86,12 @@ func associatedData(purpose string, parts ...[]byte) []byte {
 // SealPageToken encrypts the cursor of a list; it opens for the same query
 // only, which the given texts describe.
 func (k *Keyset) SealPageToken(cursor []byte, query ...string) ([]byte, error) {
-	return k.aead.Encrypt(cursor, queryData(query))
+	return k.seal(cursor, queryData(query))
 }
 
 // OpenPageToken decrypts what SealPageToken made, or fails with [ErrDamaged].
 func (k *Keyset) OpenPageToken(sealed []byte, query ...string) ([]byte, error) {
-	cursor, err := k.aead.Decrypt(sealed, queryData(query))
-	if err != nil {
-		return nil, ErrDamaged
-	}
-	return cursor, nil
+	return k.open(sealed, queryData(query))
 }
 
 func queryData(query []string) []byte {

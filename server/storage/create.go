@@ -63,18 +63,7 @@ func fillOpen(ctx context.Context, db *database.DB, keyset *secret.Keyset) error
 	if err != nil {
 		return err
 	}
-	return inTx(ctx, db.Write, func(tx *ent.Tx) error {
+	return ent.InTx(ctx, db.Write, func(tx *ent.Tx) error {
 		return tx.KeysetCheck.Create().SetID(checkID).SetSealed(sealed).Exec(ctx)
 	})
-}
-
-func inTx(ctx context.Context, client *ent.Client, body func(*ent.Tx) error) error {
-	tx, err := client.Tx(ctx)
-	if err != nil {
-		return err
-	}
-	if err := body(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
 }
