@@ -31,6 +31,8 @@ type commands struct {
 	Demo        command.Demo        `cmd:"" help:"Rotate a secret on a throw-away server, and show every step."`
 	Serve       command.Serve       `cmd:"" help:"Run the service."`
 	Token       command.Token       `cmd:"" help:"Mint an access token of the built-in issuer."`
+	Keyset      command.Keyset      `cmd:"" help:"Look after the keys that seal the secrets."`
+	SigningKey  command.SigningKey  `cmd:"" help:"Look after the keys of the built-in issuer."`
 	Migrate     command.Migrate     `cmd:"" help:"Bring the database's schema up to date."`
 	Healthcheck command.Healthcheck `cmd:"" help:"Ask a running service whether it is ready."`
 	Version     command.Version     `cmd:"" help:"Print the version."`

@@ -46,9 +46,17 @@ func (s *clientsService) RegenerateSecret(ctx context.Context, req *apiv1.Regene
 	if err != nil {
 		return nil, err
 	}
+	key, err := call.IdempotencyKeyOf(ctx)
+	if err != nil {
+		return nil, err
+	}
 	record, err := s.store.Rotate(ctx, call.Caller(ctx, face), oauthclient.RotateInput{
-		ClientID: id,
-		Release:  req.GetIncludeSecret(),
+		ClientID:        id,
+		Release:         req.GetIncludeSecret(),
+		Overlap:         req.GetPreviousSecretValidFor().AsDuration(),
+		ExpectedVersion: req.GetExpectedSecretVersion(),
+		Reason:          req.GetReason(),
+		Key:             key,
 	})
 	if err != nil {
 		return nil, err
@@ -60,6 +68,9 @@ func (s *clientsService) RegenerateSecret(ctx context.Context, req *apiv1.Regene
 func (s *clientsService) CreateClient(ctx context.Context, req *apiv1.CreateClientRequest) (*apiv1.CreateClientResponse, error) {
 	input, err := createInput(req)
 	if err != nil {
+		return nil, err
+	}
+	if input.Key, err = call.IdempotencyKeyOf(ctx); err != nil {
 		return nil, err
 	}
 	record, err := s.store.Create(ctx, call.Caller(ctx, face), input)

@@ -35,6 +35,9 @@ type Config struct {
 	Storage storage.Config
 	// SecretPrefix starts the secrets made from now on. Empty: no prefix.
 	SecretPrefix string
+	// MaxSecretOverlap bounds how long a rotation may leave the previous secret
+	// valid. Zero: 30 days; negative: not at all.
+	MaxSecretOverlap time.Duration
 	// SecretReadScope is the scope that GetClient needs to show a secret, beside
 	// the one it needs anyway. Empty: oauth:clients:manage.
 	SecretReadScope string
@@ -56,6 +59,10 @@ type Config struct {
 	CORSOrigins []string
 	// Timeout is the deadline of a call that brings none. Zero: 10 s.
 	Timeout time.Duration
+	// FailureRate is how many bad tokens from one address, and how many wrong
+	// secrets from one address or for one client, are answered as such in a
+	// second; ten times as many at once. Zero: 20.
+	FailureRate int
 	// MaxInFlight bounds the calls at once. Zero: 1024.
 	MaxInFlight int
 	// DrainTimeout bounds how long a stop waits for running calls. Zero: 20 s.
@@ -77,6 +84,7 @@ func (c Config) Validate() error {
 		validateOrigins(c.CORSOrigins),
 		validatePrefix(c.SecretPrefix),
 		positive("--timeout", int64(c.Timeout)),
+		positive("--failure-rate", int64(c.FailureRate)),
 		positive("--max-in-flight", int64(c.MaxInFlight)),
 		positive("--drain-timeout", int64(c.DrainTimeout)),
 	)
@@ -114,6 +122,8 @@ func (c Config) withDefaults() Config {
 	c.Audience = orDefault(c.Audience, DefaultAudience)
 	c.SecretReadScope = orDefault(c.SecretReadScope, auth.ScopeManage)
 	c.Timeout = orDefault(c.Timeout, 10*time.Second)
+	c.MaxSecretOverlap = max(0, orDefault(c.MaxSecretOverlap, 30*24*time.Hour))
+	c.FailureRate = orDefault(c.FailureRate, 20)
 	c.MaxInFlight = orDefault(c.MaxInFlight, 1024)
 	c.DrainTimeout = orDefault(c.DrainTimeout, 20*time.Second)
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")

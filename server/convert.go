@@ -2,6 +2,7 @@ package server
 
 import (
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -42,12 +43,26 @@ func (s *clientsService) record(r oauthclient.Record) (*apiv1.Client, error) {
 		FrontchannelLogoutUri:             r.FrontchannelLogoutURI,
 		FrontchannelLogoutSessionRequired: r.FrontchannelLogoutSessionRequired,
 		PostLogoutRedirectUris:            r.PostLogoutRedirectUris,
+		SecretCreatedAt:                   timestamp(r.SecretCreatedAt),
+		PreviousSecretExpiresAt:           timestamp(r.PreviousSecretExpiresAt),
+		PreviousSecretLastUsedAt:          timestamp(r.PreviousSecretLastUsedAt),
+	}
+	if r.HasSecret {
+		message.SecretVersion = &r.SecretVersion
 	}
 	if !r.Secret.IsZero() {
 		text := r.Secret.Reveal()
 		message.ClientSecret = &text
 	}
 	return message, nil
+}
+
+// timestamp is a time that may be absent.
+func timestamp(t *time.Time) *timestamppb.Timestamp {
+	if t == nil {
+		return nil
+	}
+	return timestamppb.New(*t)
 }
 
 // publicRecord is what anyone may know of a client.

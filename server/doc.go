@@ -12,13 +12,19 @@
 //	server/oauthclient  the domain: clients and the rotation of their secrets
 //	server/secret       generate, digest, compare, seal: where plaintext is
 //	server/logo         image checks and re-encoding
+//	server/zitadel      ZITADEL's face of the rotation
+//	server/vigilo       Vigilo's face of the rotation
+//	server/openapi      the description of the API that is served
+//	server/throttle     slows down who fails too often
+//	server/denial       folds denied attempts in the log
 //	server/issuer       the built-in issuer of access tokens
+//	server/rekey        seals everything anew with another key
 //	server/storage      opens keyset and database, in the order that is safe
 //	server/database     pragmas, pools, migrations: where a driver is named
 //	server/servertest   the real server, for tests
 //
-// Imports only go down: main, command, server, then the domain, then secret and
-// ent. The domain knows no wire and the authentication no database; a test over
+// Imports only go down: main, command, server, the faces, then the domain, then
+// secret and ent. The domain knows no wire and the authentication no database; a test over
 // `go list -deps` keeps it so.
 //
 // # A call
@@ -44,6 +50,14 @@
 // nothing is read first and written later, and there is no cache in front of a
 // verification.
 //
+// A rotation may leave the secret it replaces valid for a time: the UPDATE moves
+// the digest to a second column with its end beside it, and a verification
+// compares with both. The next rotation overwrites that column, so there is at
+// most one. A call with an idempotency key looks for the key first and stores it
+// last, in the same transaction: what is remembered is which version the call
+// has made, never the secret. A repetition opens the current secret if it still
+// is that version.
+//
 // # Decisions
 //
 //   - SQLite has one connection that writes and several that read. Whoever waits
@@ -57,6 +71,10 @@
 //   - A verified token is remembered by its SHA-256, because verifying it anew
 //     costs as much as the rest of a call; its dates and its key are checked on
 //     every use.
+//   - A keyset from a file follows the file, so that keys can be added and removed
+//     beside running servers. An issuer's keys follow the database likewise.
+//   - Only failures are throttled, and a call that would succeed always does:
+//     nobody locks somebody else out by guessing in their place.
 //   - Page tokens are sealed by the keyset and bound to organisation and query:
 //     a caller can neither make one nor carry it elsewhere.
 //   - HTTP/2 and its bounds come from golang.org/x/net/http2, which follows

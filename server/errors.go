@@ -30,6 +30,7 @@ var codeOf = map[oauthclient.Kind]connect.Code{
 	oauthclient.Invalid:       connect.CodeInvalidArgument,
 	oauthclient.AlreadyExists: connect.CodeAlreadyExists,
 	oauthclient.Precondition:  connect.CodeFailedPrecondition,
+	oauthclient.Aborted:       connect.CodeAborted,
 	oauthclient.Damaged:       connect.CodeDataLoss,
 }
 

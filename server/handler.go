@@ -29,16 +29,16 @@ func (s *Server) handler() (http.Handler, error) {
 	}
 	rules := auth.NewRules(s.config.SecretReadScope)
 	routes := &routes{
-		Server:   s,
-		mux:      http.NewServeMux(),
-		verifier: verifier,
-		rules:    rules,
-		options:  s.options(rules),
+		Server:  s,
+		mux:     http.NewServeMux(),
+		rules:   rules,
+		options: s.options(rules),
 	}
+	routes.gate = auth.Gate{Verifier: verifier, Rejected: routes.rejected}
 	if err := routes.mount(); err != nil {
 		return nil, err
 	}
-	return call.Identify(s.cors(secureHeaders(routes))), nil
+	return call.Identify(s.recoverPanics(s.cors(secureHeaders(routes)))), nil
 }
 
 // options are those of every RPC handler. The order of the interceptors is the
@@ -51,6 +51,7 @@ func (s *Server) options(rules auth.Rules) []connect.HandlerOption {
 		connect.WithCompressMinBytes(compressFrom),
 		connect.WithRecover(s.recovered),
 		connect.WithInterceptors(
+			s.noteDenials(),
 			mapErrors(s.config.Log),
 			rules.Interceptor(),
 			limitLists(),
@@ -84,8 +85,8 @@ func (s *Server) verifier() (*auth.Verifier, error) {
 	})
 }
 
-func (s *Server) builtInKey(_ context.Context, keyID string) (*rsa.PublicKey, error) {
-	if key := s.issuer.Key(keyID); key != nil {
+func (s *Server) builtInKey(ctx context.Context, keyID string) (*rsa.PublicKey, error) {
+	if key := s.issuer.Key(ctx, keyID); key != nil {
 		return key, nil
 	}
 	return nil, auth.ErrUnknownKey
@@ -109,6 +110,26 @@ func (s *Server) remoteIssuers() ([]auth.Issuer, error) {
 	return issuers, nil
 }
 
+// recoverPanics is recovered for what is no RPC.
+func (s *Server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.answerPanic(w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answerPanic is deferred, or there is nothing to recover.
+func (s *Server) answerPanic(w http.ResponseWriter, r *http.Request) {
+	switch cause := recover(); cause {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(cause) //nolint:forbidigo // net/http's own way to end a connection
+	default:
+		s.config.Log.ErrorContext(r.Context(), "handler panicked", "path", r.URL.Path, "request_id", call.ID(r.Context()), "panic", fmt.Sprint(cause))
+		http.Error(w, errInternal.Error(), http.StatusInternalServerError)
+	}
+}
+
 // secureHeaders are on every answer; what is made to be cached says so itself.
 // A GET of public clients has no default to replace: Connect would add to it.
 func secureHeaders(next http.Handler) http.Handler {
@@ -130,14 +151,14 @@ func (s *Server) cors(next http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		AllowedOrigins: s.config.CORSOrigins,
 		AllowedMethods: connectcors.AllowedMethods(),
-		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", call.IDHeader, zitadel.OrganisationHeader),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", call.IDHeader, call.IdempotencyHeader, zitadel.OrganisationHeader),
 		ExposedHeaders: append(connectcors.ExposedHeaders(), "Www-Authenticate", "Retry-After", call.IDHeader),
 		MaxAge:         int((2 * time.Hour).Seconds()),
 	}).Handler(next)
 }
 
-func (s *Server) serveJWKS(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) serveJWKS(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jwk-set+json")
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	_, _ = w.Write(s.issuer.JWKS()) // a caller who has gone needs no answer
+	_, _ = w.Write(s.issuer.JWKS(r.Context())) // a caller who has gone needs no answer
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // errBusy answers a call over the bound of calls at once.
-var errBusy = errors.New("too many calls at once: try again in a second")
+var errBusy = errors.New("too many calls at once, or shutting down: try again in a second")
 
 // faces are the contracts that are served, by their names on the command line.
 var faces = []string{face, zitadel.Face, vigilo.Face}
@@ -29,10 +29,10 @@ var faces = []string{face, zitadel.Face, vigilo.Face}
 type routes struct {
 	*Server
 
-	mux      *http.ServeMux
-	verifier *auth.Verifier
-	rules    auth.Rules
-	options  []connect.HandlerOption
+	mux     *http.ServeMux
+	gate    auth.Gate
+	rules   auth.Rules
+	options []connect.HandlerOption
 
 	zitadelREST, vigilo http.Handler // nil: switched off
 }
@@ -50,7 +50,7 @@ func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *routes) mount() error {
-	r.rpc(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: r.store}, r.options...))
+	r.rpc(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: r.store, failures: r.failures}, r.options...))
 	if r.serves(face) {
 		r.rpc(apiv1connect.NewClientsServiceHandler(newClientsService(r.store, r.url), r.options...))
 	}
@@ -70,11 +70,12 @@ func (r *routes) mount() error {
 
 func (r *routes) mountVigilo() {
 	handler := &vigilo.Handler{
-		Store:        r.store,
-		Authenticate: r.verifier.Authenticate,
-		Unavailable:  func(err error) bool { return database.Classify(err) == database.Unavailable },
-		Log:          r.config.Log,
-		Timeout:      r.config.Timeout,
+		Store:       r.store,
+		Gate:        r.gate,
+		Denied:      r.denied,
+		Unavailable: func(err error) bool { return database.Classify(err) == database.Unavailable },
+		Log:         r.config.Log,
+		Timeout:     r.config.Timeout,
 	}
 	r.vigilo = r.places.limit(handler.Busy)(limitBody(handler))
 }
@@ -88,7 +89,7 @@ func (r *routes) mountZitadel() (err error) {
 	}
 	busy := func(w http.ResponseWriter, _ *http.Request) { zitadel.WriteError(w, unavailable(errBusy)) }
 	refuse := func(w http.ResponseWriter, _ *http.Request, err error) { zitadel.WriteError(w, auth.ConnectError(err)) }
-	r.zitadelREST = r.places.limit(busy)(auth.Guard(r.verifier, refuse)(limitBody(rest)))
+	r.zitadelREST = r.places.limit(busy)(auth.Guard(r.gate, refuse)(limitBody(rest)))
 	return nil
 }
 
@@ -99,7 +100,7 @@ func (r *routes) rpc(path string, handler http.Handler) {
 	busy := func(w http.ResponseWriter, req *http.Request) {
 		_ = writer.Write(w, req, unavailable(errBusy)) // a caller who has gone needs no answer
 	}
-	authenticated := auth.Middleware(r.verifier, r.rules, r.options...)
+	authenticated := auth.Middleware(r.gate, r.rules, r.options...)
 	r.mux.Handle(path, r.places.limit(busy)(authenticated(limitBody(checkQuery(writer, handler)))))
 }
 

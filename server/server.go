@@ -8,14 +8,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/net/http2"
 
 	"clientsd/server/auth"
+	"clientsd/server/denial"
 	"clientsd/server/issuer"
 	"clientsd/server/oauthclient"
 	"clientsd/server/storage"
+	"clientsd/server/throttle"
 )
 
 // A Server is the service, opened and bound to its address.
@@ -28,6 +31,8 @@ type Server struct {
 	listener net.Listener
 	places   places
 	url      string
+	failures *throttle.Failures
+	denials  *denial.Log
 	draining atomic.Bool
 }
 
@@ -41,8 +46,13 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config.withDefaults()}
-	s.places = make(places, s.config.MaxInFlight)
+	config = config.withDefaults()
+	s := &Server{
+		config:   config,
+		failures: throttle.New(config.FailureRate, config.Clock),
+		denials:  denial.New(config.Log),
+		places:   make(places, config.MaxInFlight),
+	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -72,11 +82,8 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	stop := s.runBackground(ctx)
 	defer stop()
-	for _, remote := range s.remotes {
-		go remote.Run(background)
-	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.serve(httpServer) }()
 	select {
@@ -85,6 +92,21 @@ func (s *Server) Run(ctx context.Context) error {
 		err = s.drain(ctx, httpServer)
 	}
 	return errors.Join(err, s.close())
+}
+
+// runBackground runs what goes on beside the calls until stop is called, which
+// returns once all of it has ended: what was denied last is in the log then.
+func (s *Server) runBackground(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	for _, remote := range s.remotes {
+		running.Go(func() { remote.Run(ctx) })
+	}
+	running.Go(func() { s.denials.Run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
@@ -99,6 +121,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Read:         s.storage.DB.Read,
 		Keyset:       s.storage.Keyset,
 		SecretPrefix: s.config.SecretPrefix,
+		MaxOverlap:   s.config.MaxSecretOverlap,
+		Log:          s.config.Log,
 		Clock:        s.config.Clock,
 	})
 	if err != nil {

@@ -2,7 +2,10 @@ package auth
 
 import (
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -12,7 +15,10 @@ import (
 // goes with it is not part of it: see setChallenge.
 func ConnectError(err error) *connect.Error {
 	var lacking *ScopeError
+	var throttled *ThrottledError
 	switch {
+	case errors.As(err, &throttled):
+		return connect.NewError(connect.CodeResourceExhausted, err)
 	case errors.Is(err, ErrKeysUnavailable):
 		// Without its cause, which is none of the caller's business.
 		return connect.NewError(connect.CodeUnavailable, ErrKeysUnavailable)
@@ -47,4 +53,14 @@ func setChallenge(header http.Header, err error) {
 	if value := Challenge(err); value != "" {
 		header.Set("WWW-Authenticate", value)
 	}
+	var throttled *ThrottledError
+	if errors.As(err, &throttled) {
+		header.Set("Retry-After", RetryAfter(throttled.RetryAfter))
+	}
+}
+
+// RetryAfter is the value of the Retry-After header (RFC 9110 section 10.2.3):
+// whole seconds, at least one.
+func RetryAfter(wait time.Duration) string {
+	return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 var (
@@ -30,6 +31,18 @@ type TokenError struct {
 
 // Error returns the description.
 func (e *TokenError) Error() string { return e.Description }
+
+// ThrottledError means that too many bad tokens came from where this one, which
+// is bad as well, came from.
+type ThrottledError struct {
+	// RetryAfter is how long to wait.
+	RetryAfter time.Duration
+}
+
+// Error asks for patience.
+func (e *ThrottledError) Error() string {
+	return "too many bad access tokens came from this address: wait before the next"
+}
 
 // ScopeError means that the access token is good but lacks a scope.
 type ScopeError struct {

@@ -20,9 +20,9 @@ import (
 // under every prefix, and it cannot set a header on a gRPC error.
 //
 // [connectrpc.com/authn]: https://pkg.go.dev/connectrpc.com/authn
-func Middleware(v *Verifier, rules Rules, opts ...connect.HandlerOption) func(http.Handler) http.Handler {
+func Middleware(g Gate, rules Rules, opts ...connect.HandlerOption) func(http.Handler) http.Handler {
 	errorWriter := connect.NewErrorWriter(opts...)
-	guard := Guard(v, func(w http.ResponseWriter, r *http.Request, err error) {
+	guard := Guard(g, func(w http.ResponseWriter, r *http.Request, err error) {
 		_ = errorWriter.Write(w, r, ConnectError(err)) // the caller has gone
 	})
 	return func(next http.Handler) http.Handler {
@@ -39,11 +39,12 @@ func Middleware(v *Verifier, rules Rules, opts ...connect.HandlerOption) func(ht
 }
 
 // Guard is Middleware for a face with error answers of its own: refuse writes
-// one for an error of [Verifier.Authenticate]. The challenge is set already.
-func Guard(v *Verifier, refuse func(http.ResponseWriter, *http.Request, error)) func(http.Handler) http.Handler {
+// one for an error of [Gate.Authenticate]. The headers that go with the error
+// are set already.
+func Guard(g Gate, refuse func(http.ResponseWriter, *http.Request, error)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			principal, err := v.Authenticate(r.Context(), r.Header)
+			principal, err := g.Authenticate(r)
 			if err != nil {
 				setChallenge(w.Header(), err)
 				refuse(w, r, err)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"strings"
 
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
@@ -9,14 +10,19 @@ import (
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
 )
 
-// The scopes. None implies another: managing clients does not include reading
-// them.
+// The scopes. None implies another but where it says so: managing clients does
+// not include reading them.
 const (
 	// ScopeRead allows to see clients, without their secrets.
 	ScopeRead = "oauth:clients:read"
 	// ScopeManage allows to create, change and delete clients, to rotate
 	// their secrets and to receive them.
 	ScopeManage = "oauth:clients:manage"
+	// ScopeRotate allows to rotate secrets and receive the new ones, and nothing
+	// else. ScopeManage includes it.
+	ScopeRotate = "oauth:clients:rotate"
+	// ScopeRotateSelf is ScopeRotate for the client that the token was issued to.
+	ScopeRotateSelf = "oauth:clients:rotate:self"
 	// ScopeVerify allows to ask whether a secret is valid.
 	ScopeVerify = "oauth:clients:verify"
 	// ScopeAppWrite is ZITADEL's name for what ScopeManage allows on its face.
@@ -36,6 +42,9 @@ type Rule struct {
 	Scope string
 	// Or is a scope that does as well. Empty: none.
 	Or string
+	// Self allows a call with this message to the holder of a token that was
+	// issued to the client the message is about, with ScopeRotateSelf. Nil: no.
+	Self func(msg any) (clientID string)
 	// Also returns a second scope that a call with this message needs, or
 	// the empty string. Nil: none does.
 	Also func(msg any) string
@@ -53,7 +62,7 @@ func NewRules(secretReadScope string) Rules {
 		secretReadScope = ScopeManage
 	}
 	return Rules{
-		apiv1connect.ClientsServiceRegenerateSecretProcedure:  {Scope: ScopeManage},
+		apiv1connect.ClientsServiceRegenerateSecretProcedure:  {Scope: ScopeManage, Or: ScopeRotate, Self: rotated},
 		apiv1connect.ClientsServiceCreateClientProcedure:      {Scope: ScopeManage},
 		apiv1connect.ClientsServiceGetClientProcedure:         {Scope: ScopeRead, Also: forSecret(secretReadScope)},
 		apiv1connect.ClientsServiceListClientsProcedure:       {Scope: ScopeRead},
@@ -63,8 +72,17 @@ func NewRules(secretReadScope string) Rules {
 		apiv1connect.ClientsServiceGetPublicClientsProcedure:  {Public: true},
 		clientsdv1connect.SecretsServiceVerifySecretProcedure: {Scope: ScopeVerify},
 
+		clientsdv1connect.SecretsServiceRevokePreviousSecretProcedure: {Scope: ScopeManage},
+		clientsdv1connect.SecretsServiceListClientEventsProcedure:     {Scope: ScopeRead},
+
 		managementv1connect.ManagementServiceRegenerateOIDCClientSecretProcedure: {Scope: ScopeManage, Or: ScopeAppWrite},
 	}
+}
+
+// rotated is the client whose secret a message asks to rotate, or empty.
+func rotated(msg any) string {
+	req, _ := msg.(*apiv1.RegenerateSecretRequest)
+	return req.GetClientId()
 }
 
 // forSecret asks for the scope unless the message is sure to want no secret.
@@ -96,8 +114,17 @@ func (r Rules) Authorise(ctx context.Context, procedure string, msg any) error {
 	return rule.authorise(principal, msg)
 }
 
+// opens says whether one of the scopes that are enough is there.
+func (r Rule) opens(principal *Principal, msg any) bool {
+	if principal.HasScope(r.Scope) || r.Or != "" && principal.HasScope(r.Or) {
+		return true
+	}
+	return r.Self != nil && principal.HasScope(ScopeRotateSelf) &&
+		principal.ClientID != "" && strings.EqualFold(r.Self(msg), principal.ClientID)
+}
+
 func (r Rule) authorise(principal *Principal, msg any) error {
-	if !principal.HasScope(r.Scope) && (r.Or == "" || !principal.HasScope(r.Or)) {
+	if !r.opens(principal, msg) {
 		return &ScopeError{Scope: r.Scope}
 	}
 	if r.Also == nil {

@@ -48,6 +48,12 @@ func ID(ctx context.Context) string {
 	return i.id
 }
 
+// Address is where the call came from, or empty outside of one.
+func Address(ctx context.Context) string {
+	i, _ := ctx.Value(contextKey{}).(info)
+	return i.address
+}
+
 // Caller is who makes this call, through the named face. Without an access
 // token it is the zero Caller, which sees no client.
 func Caller(ctx context.Context, face string) oauthclient.Caller {

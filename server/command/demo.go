@@ -61,7 +61,7 @@ func (c Demo) Run(env *Environment) (err error) {
 
 // show runs the steps, and waits for Ctrl-C unless it is asked not to.
 func (c Demo) show(ctx context.Context, env *Environment, s *server.Server) error {
-	token, err := s.Issuer().Mint(issuer.Grant{
+	token, err := s.Issuer().Mint(ctx, issuer.Grant{
 		Subject:  "urn:xeonr:serviceaccount:demo",
 		Audience: server.DefaultAudience,
 		Scopes:   demoScopes,

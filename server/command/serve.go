@@ -24,12 +24,14 @@ type Serve struct {
 	RequireOrganisation bool     `help:"Refuse tokens without an organisation. Otherwise they belong to the organisation default."`
 	SecretReadScope     string   `default:"oauth:clients:manage" help:"Scope that GetClient needs to show a secret, beside oauth:clients:read."`
 
-	Face         []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" help:"Contracts to serve: ${enum}. May repeat."`
-	SecretPrefix string        `default:"sk_live_" help:"What new secrets begin with: letters, digits and _, up to 32."`
-	CORSOrigin   []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
-	Timeout      time.Duration `default:"10s" help:"Deadline of a call that brings none."`
-	MaxInFlight  int           `default:"1024" help:"Calls at once; one more is answered unavailable."`
-	DrainTimeout time.Duration `default:"20s" help:"How long a stop waits for running calls."`
+	Face             []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" help:"Contracts to serve: ${enum}. May repeat."`
+	SecretPrefix     string        `default:"sk_live_" help:"What new secrets begin with: letters, digits and _, up to 32."`
+	MaxSecretOverlap time.Duration `default:"720h" help:"Longest a rotation may leave the previous secret valid; negative: not at all."`
+	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
+	Timeout          time.Duration `default:"10s" help:"Deadline of a call that brings none."`
+	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets from an address or for a client, per second before the answer is resource_exhausted; ten times as many at once."`
+	MaxInFlight      int           `default:"1024" help:"Calls at once; one more is answered unavailable."`
+	DrainTimeout     time.Duration `default:"20s" help:"How long a stop waits for running calls."`
 }
 
 // Help is shown by serve --help.
@@ -70,6 +72,7 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		Storage:             c.storage(true),
 		SecretPrefix:        c.SecretPrefix,
 		SecretReadScope:     c.SecretReadScope,
+		MaxSecretOverlap:    c.MaxSecretOverlap,
 		Issuers:             c.Issuer,
 		JWKSURLs:            c.JWKSURL,
 		Audience:            c.Audience,
@@ -77,6 +80,7 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		Faces:               c.Face,
 		CORSOrigins:         c.CORSOrigin,
 		Timeout:             c.Timeout,
+		FailureRate:         c.FailureRate,
 		MaxInFlight:         c.MaxInFlight,
 		DrainTimeout:        c.DrainTimeout,
 		Log:                 log,

@@ -17,6 +17,7 @@ type Token struct {
 	Scope        string        `required:"" placeholder:"SCOPES" help:"Scopes of the token, separated by spaces."`
 	Subject      string        `default:"urn:xeonr:serviceaccount:cli" help:"Who the token stands for."`
 	Organisation string        `placeholder:"ORG" help:"Organisation of the caller. Default: none in the token, which counts as the organisation default."`
+	ClientID     string        `name:"client-id" placeholder:"ID" help:"Client the token is issued to; with the scope oauth:clients:rotate:self it may rotate its own secret."`
 	Audience     string        `default:"clientsd" help:"The service the token is for, as in serve --audience."`
 	TTL          time.Duration `name:"ttl" default:"1h" help:"How long the token is valid, 1s to 720h. It cannot be revoked."`
 }
@@ -29,8 +30,13 @@ Scopes:
 
     oauth:clients:read     see clients, never their secrets
     oauth:clients:manage   create, change, delete and rotate clients, and receive their secrets
+    oauth:clients:rotate   rotate secrets and receive the new ones, nothing else
+    oauth:clients:rotate:self
+                           the same for the client of --client-id only
     oauth:clients:verify   ask whether a secret is valid
-    admin                  mark clients as verified
+    admin                  mark clients as verified, and act in other organisations on ZITADEL's face
+    project.app.write      rotate on ZITADEL's face
+    client:manage          rotate on Vigilo's face
 
 Examples:
 
@@ -49,15 +55,16 @@ func (c Token) Run(env *Environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	signer, err := issuer.Open(env.Context, opened.DB.Read, opened.Keyset)
+	signer, err := issuer.Open(env.Context, opened.DB.Write, opened.Keyset)
 	if err != nil {
 		return err
 	}
-	token, err := signer.Mint(issuer.Grant{
+	token, err := signer.Mint(env.Context, issuer.Grant{
 		Subject:      c.Subject,
 		Audience:     c.Audience,
 		Scopes:       scopes,
 		Organisation: c.Organisation,
+		ClientID:     c.ClientID,
 		TTL:          c.TTL,
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 type failure struct {
 	status      int
 	challenge   string
+	retryAfter  string
 	Code        string `json:"error"`
 	Description string `json:"error_description"`
 }
@@ -40,6 +41,19 @@ var (
 	errUnavailable = failure{status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "try again later"}
 )
 
+// conflict answers a repeated call that cannot have its result.
+func conflict(err error) failure {
+	return failure{status: http.StatusConflict, Code: "invalid_request", Description: err.Error()}
+}
+
+// tooMany answers one bad token too many.
+func tooMany(err *auth.ThrottledError) failure {
+	return failure{
+		status: http.StatusTooManyRequests, retryAfter: auth.RetryAfter(err.RetryAfter),
+		Code: "temporarily_unavailable", Description: err.Error(),
+	}
+}
+
 // badToken says what is wrong with the token; what is said is never a part of it.
 func badToken(err error) failure {
 	return failure{
@@ -55,7 +69,10 @@ func failureOf(err error, unavailable func(error) bool) failure {
 	var token *auth.TokenError
 	var scope *auth.ScopeError
 	var domain *oauthclient.Error
+	var throttled *auth.ThrottledError
 	switch {
+	case errors.As(err, &throttled):
+		return tooMany(throttled)
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, auth.ErrNoToken):
@@ -79,7 +96,14 @@ func domainFailure(err *oauthclient.Error) failure {
 	case oauthclient.NotFound:
 		return errNoClient
 	case oauthclient.Precondition:
+		if err.Reason == oauthclient.ErrSuperseded.Reason {
+			return conflict(err)
+		}
 		return errPublic
+	case oauthclient.Aborted:
+		return conflict(err)
+	case oauthclient.Invalid:
+		return failure{status: http.StatusBadRequest, Code: "invalid_request", Description: err.Error()}
 	default:
 		return errInternal
 	}
@@ -102,6 +126,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func answer(w http.ResponseWriter, told failure) {
 	if told.challenge != "" {
 		w.Header().Set("Www-Authenticate", told.challenge)
+	}
+	if told.retryAfter != "" {
+		w.Header().Set("Retry-After", told.retryAfter)
 	}
 	if told.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)

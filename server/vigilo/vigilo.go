@@ -36,8 +36,10 @@ const (
 type Handler struct {
 	// Store is the domain.
 	Store *oauthclient.Store
-	// Authenticate finds the caller in the header of a request.
-	Authenticate func(context.Context, http.Header) (*auth.Principal, error)
+	// Gate authenticates.
+	Gate auth.Gate
+	// Denied hears of calls whose token lacks the scope.
+	Denied func(r *http.Request, principal *auth.Principal, err error)
 	// Unavailable reports an error of the database that may pass.
 	Unavailable func(error) bool
 	// Log hears of what is answered with a fixed sentence.
@@ -89,21 +91,23 @@ func (h *Handler) serve(ctx context.Context, r *http.Request) (oauthclient.Recor
 	if r.Method != http.MethodPost {
 		return oauthclient.Record{}, errMethod
 	}
-	principal, err := h.Authenticate(ctx, r.Header)
+	principal, err := h.Gate.Authenticate(r)
 	if err != nil {
 		return oauthclient.Record{}, err
 	}
 	if !principal.HasScope(auth.ScopeClientManage) {
-		return oauthclient.Record{}, &auth.ScopeError{Scope: auth.ScopeClientManage}
+		err := &auth.ScopeError{Scope: auth.ScopeClientManage}
+		h.Denied(r, principal, err)
+		return oauthclient.Record{}, err
 	}
 	if _, err := io.Copy(io.Discard, r.Body); err != nil { // it says nothing, but it is bounded
 		return oauthclient.Record{}, errBody
 	}
-	return h.rotate(auth.WithPrincipal(ctx, principal), r.URL)
+	return h.rotate(auth.WithPrincipal(ctx, principal), r)
 }
 
-func (h *Handler) rotate(ctx context.Context, location *url.URL) (oauthclient.Record, error) {
-	text, _ := clientID(location)
+func (h *Handler) rotate(ctx context.Context, r *http.Request) (oauthclient.Record, error) {
+	text, _ := clientID(r.URL)
 	if text == "" {
 		return oauthclient.Record{}, errMissingID
 	}
@@ -111,7 +115,11 @@ func (h *Handler) rotate(ctx context.Context, location *url.URL) (oauthclient.Re
 	if err != nil {
 		return oauthclient.Record{}, err
 	}
-	return h.Store.Rotate(ctx, call.Caller(ctx, Face), oauthclient.RotateInput{ClientID: id, Release: true})
+	key, err := call.IdempotencyKey(r.Header)
+	if err != nil {
+		return oauthclient.Record{}, err
+	}
+	return h.Store.Rotate(ctx, call.Caller(ctx, Face), oauthclient.RotateInput{ClientID: id, Release: true, Key: key})
 }
 
 // clientID is the client a path of this face names: empty in any of the four

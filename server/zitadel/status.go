@@ -21,9 +21,10 @@ var (
 // httpStatus is the HTTP status that belongs to each code that can come before
 // the transcoder; those behind it are the transcoder's.
 var httpStatus = map[connect.Code]int{
-	connect.CodeUnauthenticated: http.StatusUnauthorized,
-	connect.CodeUnavailable:     http.StatusServiceUnavailable,
-	connect.CodeInternal:        http.StatusInternalServerError,
+	connect.CodeUnauthenticated:   http.StatusUnauthorized,
+	connect.CodeResourceExhausted: http.StatusTooManyRequests,
+	connect.CodeUnavailable:       http.StatusServiceUnavailable,
+	connect.CodeInternal:          http.StatusInternalServerError,
 }
 
 // WriteError answers a REST call that does not get as far as the method.

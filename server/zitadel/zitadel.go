@@ -51,10 +51,15 @@ func (s *Service) RegenerateOIDCClientSecret(
 	if err != nil {
 		return nil, err
 	}
+	key, err := call.IdempotencyKeyOf(ctx)
+	if err != nil {
+		return nil, err
+	}
 	record, err := s.Store.Rotate(ctx, caller, oauthclient.RotateInput{
 		ClientID:      id,
 		ApplicationID: req.GetProjectId(),
 		Release:       true,
+		Key:           key,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,41 @@
+package command
+
+import (
+	"fmt"
+
+	"clientsd/server/issuer"
+	"clientsd/server/storage"
+)
+
+// SigningKey is the group of commands about the keys of the built-in issuer.
+type SigningKey struct {
+	Rotate SigningKeyRotate `cmd:"" help:"Sign tokens with a new key."`
+}
+
+// SigningKeyRotate makes a new signing key.
+type SigningKeyRotate struct{ dataFlags }
+
+// Help is shown by signing-key rotate --help.
+func (SigningKeyRotate) Help() string {
+	return `Works beside a running server. Tokens that were minted before stay valid until they expire, and their public key stays in /.well-known/jwks.json until then.
+
+Example:
+
+    clientsd signing-key rotate --data-dir ./clientsd-data`
+}
+
+// Run makes the key and prints its id.
+func (c SigningKeyRotate) Run(env *Environment) error {
+	return c.withStorage(env, func(s *storage.Storage) error {
+		signer, err := issuer.Open(env.Context, s.DB.Write, s.Keyset)
+		if err != nil {
+			return err
+		}
+		keyID, err := signer.Rotate(env.Context)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(env.Stdout, "tokens are signed with key %s from now on\n", keyID)
+		return err
+	})
+}
