@@ -41,10 +41,11 @@ fuzz: ## Fuzz every fuzz target for a few seconds
 foreign: $(BIN)/grpcurl $(BIN)/buf build ## Call the running binary with curl, grpcurl and buf curl
 	PATH="$$PWD:$$PWD/$(BIN):$$PATH" go test -count=1 -timeout 5m ./.ci/foreign
 
+# The linters' cache remembers paths: each clone has one of its own.
 .PHONY: lint
 lint: $(BIN)/golangci-lint third_party ## Check Go and proto files for style and common mistakes
-	go vet ./... ./.ci/...
-	$(BIN)/golangci-lint run ./... ./.ci/...
+	go vet ./... ./.ci/foreign
+	GOLANGCI_LINT_CACHE="$$PWD/.cache/golangci-lint" $(BIN)/golangci-lint run ./... ./.ci/foreign
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
 
@@ -54,10 +55,32 @@ format: $(BIN)/golangci-lint ## Format Go and proto files
 	$(BUF) format --write
 
 .PHONY: generate
-generate: third_party ## Make gen/, ent/ and openapi.yaml anew, and plan a migration if the schema changed
+generate: generate_go generate_ts ## Make all generated code anew, and plan a migration if the schema changed
+
+.PHONY: generate_go
+generate_go: third_party ## Make gen/go, server/openapi and ent/ anew; needs no Node.js
 	$(BUF) generate
 	$(BUF) generate --template server/openapi/buf.gen.yaml
 	go generate ./ent
+
+.PHONY: generate_ts
+generate_ts: third_party gen/ts/node_modules ## Make gen/ts/src anew
+	$(BUF) generate --template gen/ts/buf.gen.yaml
+
+gen/ts/node_modules: gen/ts/package-lock.json
+	cd gen/ts && npm ci && touch node_modules
+
+.PHONY: sdk
+sdk: ## Test the packed TypeScript SDK in Node.js and Chromium
+	.ci/ts/run
+
+.PHONY: faces
+faces: ## Call the running binary with ZITADEL's own clients and curl
+	.ci/faces
+
+.PHONY: linearizable
+linearizable: ## Check ten long histories of concurrent calls for linearizability
+	go test -count=1 -timeout 10m ./server/linearizable -histories 10 -operations 10000
 
 .PHONY: fresh
 fresh: ## Check that what is generated is what the tree says

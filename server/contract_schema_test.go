@@ -24,6 +24,9 @@ const schema = `
 /xeonr.auth.api.v1.ClientsService/GetPublicClients: GetPublicClientsRequest, GetPublicClientsResponse, NO_SIDE_EFFECTS
 RegenerateSecretRequest 1 clientId: string
 RegenerateSecretRequest 2 includeSecret: bool
+RegenerateSecretRequest 100 previousSecretValidFor: Duration
+RegenerateSecretRequest 101 expectedSecretVersion: optional int64
+RegenerateSecretRequest 102 reason: optional string
 CreateClientRequest 1 hasSecret: bool
 CreateClientRequest 2 name: string
 CreateClientRequest 3 redirectUri: string
@@ -102,6 +105,10 @@ Client 20 backchannelLogoutSessionRequired: bool
 Client 21 frontchannelLogoutUri: optional string
 Client 22 frontchannelLogoutSessionRequired: bool
 Client 23 postLogoutRedirectUris: repeated string
+Client 100 secretVersion: optional int64
+Client 101 secretCreatedAt: Timestamp
+Client 102 previousSecretExpiresAt: Timestamp
+Client 103 previousSecretLastUsedAt: Timestamp
 PublicClient 1 clientId: string
 PublicClient 2 name: string
 PublicClient 3 websiteUrl: string
@@ -114,14 +121,46 @@ ApplicationBinding 1 applicationId: string
 ApplicationBinding 2 config: ApplicationBindingConfig
 ApplicationBindingConfig 1 jsonConfig: Struct
 /clientsd.v1.SecretsService/VerifySecret: VerifySecretRequest, VerifySecretResponse
+/clientsd.v1.SecretsService/RevokePreviousSecret: RevokePreviousSecretRequest, RevokePreviousSecretResponse
+/clientsd.v1.SecretsService/ListClientEvents: ListClientEventsRequest, ListClientEventsResponse
 VerifySecretRequest 1 clientId: string
 VerifySecretRequest 2 secret: string
 VerifySecretResponse 1 valid: bool
 VerifySecretResponse 2 matched: enum
 VerifySecretResponse 3 secretVersion: int64
+RevokePreviousSecretRequest 1 clientId: string
+RevokePreviousSecretResponse 1 revoked: bool
+RevokePreviousSecretResponse 2 secretVersion: int64
+ListClientEventsRequest 1 clientId: string
+ListClientEventsRequest 2 pageSize: int32
+ListClientEventsRequest 3 pageToken: string
+ListClientEventsResponse 1 events: repeated ClientEvent
+ListClientEventsResponse 2 nextPageToken: string
+ClientEvent 1 kind: enum
+ClientEvent 2 clientId: string
+ClientEvent 3 at: Timestamp
+ClientEvent 4 secretVersion: int64
+ClientEvent 5 secretReleased: bool
+ClientEvent 6 actor: ClientEventActor
+ClientEvent 7 requestId: string
+ClientEvent 8 address: string
+ClientEvent 9 face: string
+ClientEvent 10 reason: string
+ClientEventActor 1 issuer: string
+ClientEventActor 2 subject: string
+ClientEventActor 3 clientId: string
+ClientEventActor 4 organisation: string
 SecretMatch 0 SECRET_MATCH_UNSPECIFIED
 SecretMatch 1 SECRET_MATCH_CURRENT
 SecretMatch 2 SECRET_MATCH_PREVIOUS
+ClientEventKind 0 CLIENT_EVENT_KIND_UNSPECIFIED
+ClientEventKind 1 CLIENT_EVENT_KIND_CREATED
+ClientEventKind 2 CLIENT_EVENT_KIND_UPDATED
+ClientEventKind 3 CLIENT_EVENT_KIND_DELETED
+ClientEventKind 4 CLIENT_EVENT_KIND_LOGO_UPLOADED
+ClientEventKind 5 CLIENT_EVENT_KIND_SECRET_ROTATED
+ClientEventKind 6 CLIENT_EVENT_KIND_SECRET_READ
+ClientEventKind 7 CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED
 `
 
 // A field number or a JSON name that changes breaks every caller.

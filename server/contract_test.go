@@ -73,7 +73,9 @@ const (
 		"backchannelLogoutSessionRequired": true,
 		"frontchannelLogoutUri": "https://myapp.example.com/frontchannel-logout",
 		"frontchannelLogoutSessionRequired": true,
-		"postLogoutRedirectUris": ["https://myapp.example.com/logged-out"]
+		"postLogoutRedirectUris": ["https://myapp.example.com/logged-out"],
+		"secretVersion": "/[0-9]+/",
+		"secretCreatedAt": "/` + timePattern + `/"
 	}`
 
 	uuidPattern = `[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`

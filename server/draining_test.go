@@ -89,7 +89,7 @@ func (c *slowCall) finish(t *testing.T) map[string]any {
 
 func oneCallAtATime(c *server.Config) { c.MaxInFlight = 1 }
 
-const tooManyCalls = "too many calls at once: try again in a second"
+const tooManyCalls = "too many calls at once, or shutting down: try again in a second"
 
 func TestACallOverTheBoundIsToldToComeBack(t *testing.T) {
 	s := servertest.Start(t, oneCallAtATime)

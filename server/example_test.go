@@ -109,7 +109,7 @@ func withService(call func(ctx context.Context, url, token string) error) (err e
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	token, err := s.Issuer().Mint(issuer.Grant{
+	token, err := s.Issuer().Mint(context.Background(), issuer.Grant{
 		Subject:  "urn:xeonr:serviceaccount:example",
 		Audience: server.DefaultAudience,
 		Scopes:   []string{auth.ScopeManage},

@@ -59,7 +59,8 @@ var wrong = map[protoreflect.Kind][]string{
 	protoreflect.BoolKind:    {`"true"`, `1`, `0`, `{}`, `[]`, `"yes"`},
 	protoreflect.BytesKind:   {`1`, `true`, `{}`, `[]`, `"*"`, `"A"`},
 	protoreflect.Int32Kind:   {`"x"`, `1.5`, `true`, `{}`, `2147483648`, `-2147483649`, `1e99`, `"NaN"`, `""`},
-	protoreflect.MessageKind: {`1`, `true`, `{}`, `[]`, `"a,,b"`, `"a.B_c"`}, // all of them are field masks
+	protoreflect.Int64Kind:   {`"x"`, `1.5`, `true`, `{}`, `9223372036854775808`, `-9223372036854775809`, `1e99`, `"NaN"`, `""`},
+	protoreflect.MessageKind: {`1`, `true`, `{}`, `[]`, `"a,,b"`, `"a.B_c"`}, // neither a field mask nor a duration
 }
 
 func TestAValueOfTheWrongTypeIsRefused(t *testing.T) {

@@ -34,21 +34,26 @@ var importRules = []struct {
 	{"server/issuer", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/oauthclient", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/auth", []string{genCode}, []string{entCode, "entgo.io", "database/sql", "clientsd/server", sqliteDriver, pgxDriver}},
+	{"server/throttle", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
+	{"server/denial", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
+	{"server/rekey", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/call", []string{"server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
 	{"server/zitadel", []string{genCode, "server/auth", "server/call", "server/oauthclient"}, []string{"clientsd/server/vigilo", sqliteDriver, pgxDriver}},
 	{"server/vigilo", []string{"server/auth", "server/call", "server/oauthclient"}, []string{"clientsd/server/zitadel", sqliteDriver, pgxDriver}},
 	{"server", []string{
-		genCode, "server/auth", "server/call", "server/database", "server/issuer", "server/logo", "server/oauthclient",
-		"server/openapi", "server/secret", "server/storage", "server/vigilo", "server/zitadel",
+		genCode, "server/auth", "server/call", "server/database", "server/denial", "server/issuer", "server/logo",
+		"server/oauthclient", "server/openapi", "server/secret", "server/storage", "server/throttle", "server/vigilo",
+		"server/zitadel",
 	}, []string{"github.com/alecthomas/kong"}},
 	{"server/command", []string{
-		genCode, "server", "server/auth", "server/database", "server/issuer", "server/oauthclient", "server/secret", "server/storage",
+		genCode, "server", "server/auth", "server/database", "server/issuer", "server/oauthclient", "server/rekey", "server/secret",
+		"server/storage",
 	}, nil},
 	{"", []string{"server/command"}, []string{"clientsd/server/servertest", "clientsd/server/auth/authtest", "net/http/httptest", "testing"}},
 }
 
 // forTests are packages that no program imports, which the last rule keeps.
-var forTests = []string{"server/auth/authtest", "server/servertest"}
+var forTests = []string{"server/auth/authtest", "server/linearizable", "server/servertest"}
 
 // listed is a package as go list tells of it.
 type listed struct {

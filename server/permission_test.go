@@ -21,17 +21,18 @@ import (
 // The scopes, spelt out: this file restates the contract and must not follow
 // the code.
 const (
-	manage = "oauth:clients:manage"
-	read   = "oauth:clients:read"
-	verify = "oauth:clients:verify"
-	admin  = "admin"
+	manage     = "oauth:clients:manage"
+	read       = "oauth:clients:read"
+	verify     = "oauth:clients:verify"
+	rotateOnly = "oauth:clients:rotate"
+	admin      = "admin"
 )
 
 // permissions is the contract: who may do what. A method without a row here
 // fails the test, and so does a row without a method.
 var permissions = map[string]permission{
-	"ClientsService/RegenerateSecret":                    needs(manage),
-	"ClientsService/RegenerateSecret with includeSecret": needs(manage),
+	"ClientsService/RegenerateSecret":                    needs(manage).or(rotateOnly),
+	"ClientsService/RegenerateSecret with includeSecret": needs(manage).or(rotateOnly),
 	"ClientsService/CreateClient":                        needs(manage).naming(nobody),
 	"ClientsService/GetClient":                           needs(read),
 	"ClientsService/GetClient with includeSecret":        needs(read, manage),
@@ -41,12 +42,15 @@ var permissions = map[string]permission{
 	"ClientsService/UploadClientLogo":                    needs(manage),
 	"ClientsService/GetPublicClients":                    anyone(),
 	"SecretsService/VerifySecret":                        needs(verify).naming(nobodyForSure),
+	"SecretsService/RevokePreviousSecret":                needs(manage),
+	"SecretsService/ListClientEvents":                    needs(read).naming(nobodyForSure),
 }
 
 // permission says who may do something.
 type permission struct {
 	public bool
 	scopes []string // all of them, in the order in which a missing one is told
+	enough string   // one that does instead of all of them, if there is one
 	names  named
 }
 
@@ -60,6 +64,11 @@ const (
 )
 
 func needs(scopes ...string) permission { return permission{scopes: scopes} }
+
+func (p permission) or(scope string) permission {
+	p.enough = scope
+	return p
+}
 
 func anyone() permission { return permission{public: true, names: nobodyForSure} }
 
@@ -92,7 +101,7 @@ func (p permission) answer(c caller) answer {
 		return unauthenticated(c)
 	}
 	for _, scope := range p.scopes {
-		if !slices.Contains(c.grants, scope) {
+		if !slices.Contains(c.grants, scope) && !slices.Contains(c.grants, p.enough) {
 			return denied(scope)
 		}
 	}
@@ -201,6 +210,7 @@ var scopeSets = []struct {
 	{"manage only", []string{manage}, []string{manage}},
 	{"read only", []string{read}, []string{read}},
 	{"verify only", []string{verify}, []string{verify}},
+	{"rotate only", []string{rotateOnly}, []string{rotateOnly}},
 	{"admin only", []string{admin}, []string{admin}},
 	{"all but manage", []string{read, verify, admin}, []string{read, verify, admin}},
 	{"all but read", []string{manage, verify, admin}, []string{manage, verify, admin}},

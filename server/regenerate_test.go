@@ -27,7 +27,7 @@ func TestRegenerateSecretReplacesTheSecretAndNothingElse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rest := protocmp.IgnoreFields(&apiv1.Client{}, "client_secret", "updated_at")
+			rest := protocmp.IgnoreFields(&apiv1.Client{}, "client_secret", "updated_at", "secret_version", "secret_created_at")
 			if diff := cmp.Diff(before, after, protocmp.Transform(), rest); diff != "" {
 				t.Errorf("the record beside its secret (-before +after):\n%s", diff)
 			}

@@ -29,9 +29,12 @@ func TestWhoMayNotSeeAClientCannotTellWhetherItExists(t *testing.T) {
 		others int
 	}{
 		{
-			name:   "another organisation with every scope",
-			grant:  issuer.Grant{Scopes: []string{manage, read, verify, admin}, Organisation: "other"},
-			status: map[string]int{"SecretsService/VerifySecret": http.StatusOK},
+			name:  "another organisation with every scope",
+			grant: issuer.Grant{Scopes: []string{manage, read, verify, admin}, Organisation: "other"},
+			status: map[string]int{
+				"SecretsService/VerifySecret":     http.StatusOK,
+				"SecretsService/ListClientEvents": http.StatusOK,
+			},
 			others: http.StatusNotFound,
 		},
 		{

@@ -39,6 +39,7 @@ var protocols = map[string][]connect.ClientOption{
 // services answers with what it knows of the caller.
 type services struct {
 	apiv1connect.UnimplementedClientsServiceHandler
+	clientsdv1connect.UnimplementedSecretsServiceHandler
 }
 
 func (services) VerifySecret(ctx context.Context, _ *clientsdv1.VerifySecretRequest) (*clientsdv1.VerifySecretResponse, error) {
@@ -61,7 +62,7 @@ func newHandler(tb testing.TB, cfg auth.Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(apiv1connect.NewClientsServiceHandler(services{}, interceptors))
 	mux.Handle(clientsdv1connect.NewSecretsServiceHandler(services{}, interceptors))
-	return auth.Middleware(newVerifier(tb, cfg), rules)(mux)
+	return auth.Middleware(auth.Gate{Verifier: newVerifier(tb, cfg)}, rules)(mux)
 }
 
 // newServer serves the handler over HTTP/2.

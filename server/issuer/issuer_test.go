@@ -74,8 +74,8 @@ func TestAnIssuerIsMadeOnceAndThenOpened(t *testing.T) {
 	}
 	made := create(t, db, keyset)
 	key := onlyKey(t, db)
-	if made.Name() != key.Issuer || made.Key(key.ID) == nil || made.Key("other") != nil || made.Key(key.ID).N.BitLen() != 2048 {
-		t.Errorf("got %s with key %v", made.Name(), made.Key(key.ID))
+	if made.Name() != key.Issuer || made.Key(t.Context(), key.ID) == nil || made.Key(t.Context(), "other") != nil || made.Key(t.Context(), key.ID).N.BitLen() != 2048 {
+		t.Errorf("got %s with key %v", made.Name(), made.Key(t.Context(), key.ID))
 	}
 	opened, openErr := issuer.Open(t.Context(), db, keyset)
 	again, againErr := issuer.OpenOrCreate(t.Context(), db, keyset)
@@ -83,7 +83,7 @@ func TestAnIssuerIsMadeOnceAndThenOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, other := range []*issuer.Issuer{opened, again} {
-		if other.Name() != made.Name() || !bytes.Equal(other.JWKS(), made.JWKS()) || !made.Key(key.ID).Equal(other.Key(key.ID)) {
+		if other.Name() != made.Name() || !bytes.Equal(other.JWKS(t.Context()), made.JWKS(t.Context())) || !made.Key(t.Context(), key.ID).Equal(other.Key(t.Context(), key.ID)) {
 			t.Errorf("%s is another issuer than %s", other.Name(), made.Name())
 		}
 	}
@@ -169,6 +169,7 @@ func TestADamagedKeyIsReported(t *testing.T) {
 func TestTheNewestKeySignsAndTheOthersAreStillPublished(t *testing.T) {
 	db, keyset := newDatabase(t)
 	first := create(t, db, keyset)
+	mint(t, first, grant())
 	old := onlyKey(t, db)
 	elsewhere, _ := newDatabase(t)
 	create(t, elsewhere, keyset)
@@ -179,15 +180,15 @@ func TestTheNewestKeySignsAndTheOthersAreStillPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	both := create(t, db, keyset)
-	if both.Name() != first.Name() || both.Key(old.ID) == nil || both.Key(made.ID) == nil {
-		t.Errorf("got %s with keys %v and %v", both.Name(), both.Key(old.ID), both.Key(made.ID))
+	if both.Name() != first.Name() || both.Key(t.Context(), old.ID) == nil || both.Key(t.Context(), made.ID) == nil {
+		t.Errorf("got %s with keys %v and %v", both.Name(), both.Key(t.Context(), old.ID), both.Key(t.Context(), made.ID))
 	}
 	header, _ := parts(t, mint(t, both, grant()))
 	if header["kid"] != made.ID {
 		t.Errorf("signs with %v, want %s", header["kid"], made.ID)
 	}
 	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(both.JWKS(), &set); err != nil || len(set.Key(old.ID)) != 1 || len(set.Key(made.ID)) != 1 {
+	if err := json.Unmarshal(both.JWKS(t.Context()), &set); err != nil || len(set.Key(old.ID)) != 1 || len(set.Key(made.ID)) != 1 {
 		t.Errorf("the JWKS has %d and %d of the keys, error %v", len(set.Key(old.ID)), len(set.Key(made.ID)), err)
 	}
 	count, err := db.SigningKey.Query().Where(signingkey.Issuer(old.Issuer)).Count(t.Context())

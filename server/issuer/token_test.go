@@ -23,7 +23,7 @@ func grant() issuer.Grant {
 
 func mint(t *testing.T, i *issuer.Issuer, g issuer.Grant) string {
 	t.Helper()
-	token, err := i.Mint(g)
+	token, err := i.Mint(t.Context(), g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestMintWritesTheClaimsOfTheContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := signed.Verify(i.Key(onlyKey(t, db).ID)); err != nil {
+	if _, err := signed.Verify(i.Key(t.Context(), onlyKey(t, db).ID)); err != nil {
 		t.Errorf("the published key does not verify it: %v", err)
 	}
 }
@@ -108,7 +108,7 @@ func TestMintBoundsTheLifeOfAToken(t *testing.T) {
 	} {
 		g := grant()
 		g.TTL = ttl
-		token, err := i.Mint(g)
+		token, err := i.Mint(t.Context(), g)
 		if want == "" && err != nil || want != "" && (err == nil || err.Error() != want || token != "") {
 			t.Errorf("ttl %v: got %q, error %v, want %s", ttl, token, err, want)
 		}
