@@ -62,12 +62,12 @@ func TestCurlReceivesTheWholeRecord(t *testing.T) {
 	id, _ := s.create(t, curl, token)
 	logoURL := s.upload(t, curl, token, id)
 	got := curl.mustCall(t, s, token, clients+"RegenerateSecret", fmt.Sprintf(`{"clientId": %q, "includeSecret": true}`, id))
-	if len(got) != 23 {
-		t.Errorf("the record has %d fields, want 23", len(got))
+	if len(got) != 25 { // the 23 of the reference, and secretVersion and secretCreatedAt of ours
+		t.Errorf("the record has %d fields, want 25", len(got))
 	}
 	want := object(t, []byte("{"+settings+"}"))
 	want["clientId"], want["logoUrl"] = id, logoURL
-	for _, field := range []string{"clientSecret", "createdAt", "updatedAt"} { // differ each time
+	for _, field := range []string{"clientSecret", "createdAt", "updatedAt", "secretCreatedAt", "secretVersion"} { // differ each time
 		if text, _ := got[field].(string); text == "" {
 			t.Errorf("%s is %v", field, got[field])
 		}
