@@ -79,7 +79,7 @@
 //     a caller can neither make one nor carry it elsewhere.
 //   - HTTP/2 and its bounds come from golang.org/x/net/http2, which follows
 //     go.mod and not the toolchain; its API is deprecated in favour of net/http,
-//     hence the one exception in the linter.
+//     hence an exception for the linter.
 //   - Statements that every call needs are built once, not per call: building
 //     them with ent cost as much as running them.
 package server
