@@ -9,6 +9,23 @@ import (
 	"fmt"
 )
 
+// A Transactor runs body in a transaction, as [InTx] does. It may run body more
+// than once, after a transaction that is known to be rolled back: body must
+// begin anew each time. Its error wraps ErrConflict or ErrOutcomeUnknown if that
+// is how it ended.
+type Transactor func(ctx context.Context, body func(*Tx) error) error
+
+// How a transaction can end beside being committed or rolled back for a reason
+// of its own.
+var (
+	// ErrConflict says that other transactions stood in the way each time it was
+	// tried. Nothing was changed.
+	ErrConflict = errors.New("other transactions stood in the way")
+	// ErrOutcomeUnknown says that the answer to the commit was lost, and that the
+	// database could not be asked for it: the transaction may be committed.
+	ErrOutcomeUnknown = errors.New("the answer to the commit was lost")
+)
+
 // InTx runs body in one transaction: committed if body returns nil, rolled back
 // otherwise, also when body panics. The error of body is returned as it is, but
 // for one that says only that the transaction is over: the reason is added.

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
-	"clientsd/server/call"
 	"clientsd/server/database"
 	"clientsd/server/oauthclient"
 )
@@ -32,6 +31,8 @@ var codeOf = map[oauthclient.Kind]connect.Code{
 	oauthclient.Precondition:  connect.CodeFailedPrecondition,
 	oauthclient.Aborted:       connect.CodeAborted,
 	oauthclient.Damaged:       connect.CodeDataLoss,
+	oauthclient.Unavailable:   connect.CodeUnavailable,
+	oauthclient.Unknown:       connect.CodeUnknown,
 }
 
 // mapErrors is the one place where an error becomes a Connect error. What it
@@ -46,7 +47,7 @@ func mapErrors(log *slog.Logger) connect.UnaryInterceptorFunc {
 			answer := connectError(err)
 			if isOurs(answer.Code()) {
 				log.ErrorContext(ctx, "call failed", "procedure", req.Spec().Procedure,
-					"code", answer.Code().String(), "request_id", call.ID(ctx), "error", err)
+					"code", answer.Code().String(), "error", err)
 			}
 			return nil, answer
 		}
@@ -55,7 +56,7 @@ func mapErrors(log *slog.Logger) connect.UnaryInterceptorFunc {
 
 // isOurs reports the codes an operator must hear of.
 func isOurs(code connect.Code) bool {
-	return code == connect.CodeInternal || code == connect.CodeUnavailable || code == connect.CodeDataLoss
+	return code == connect.CodeInternal || code == connect.CodeUnavailable || code == connect.CodeDataLoss || code == connect.CodeUnknown
 }
 
 // connectError maps err: a Connect error stays, a domain error follows the
@@ -81,6 +82,8 @@ func databaseError(err error) *connect.Error {
 	switch database.Classify(err) {
 	case database.Unavailable:
 		return unavailable(errUnavailable)
+	case database.Conflict:
+		return domainError(oauthclient.ErrConflict)
 	case database.Interrupted:
 		return connect.NewError(connect.CodeDeadlineExceeded, errDeadline)
 	case database.Corrupt:

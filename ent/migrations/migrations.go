@@ -4,7 +4,7 @@ package migrations
 
 import "embed"
 
-// Files holds the folder sqlite.
+// Files holds the folders sqlite and postgres.
 //
-//go:embed sqlite/*.sql
+//go:embed sqlite/*.sql postgres/*.sql
 var Files embed.FS

@@ -20,7 +20,7 @@ import (
 const keyBits = 2048
 
 // OpenOrCreate is Open, and makes the first signing key if there is none.
-func OpenOrCreate(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (*Issuer, error) {
+func OpenOrCreate(ctx context.Context, db Database, keyset *secret.Keyset) (*Issuer, error) {
 	issuer, err := Open(ctx, db, keyset)
 	if !errors.Is(err, ErrNoKey) {
 		return issuer, err
@@ -34,12 +34,12 @@ func OpenOrCreate(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (*
 // createFirst makes a key unless another process was faster. The name of the
 // issuer is a URN: the service does not know under which URL its callers reach
 // it, and tokens must stay valid when that changes.
-func createFirst(ctx context.Context, db *ent.Client, keyset *secret.Keyset) error {
+func createFirst(ctx context.Context, db Database, keyset *secret.Keyset) error {
 	key, err := newKey(keyset, uuid.New().URN())
 	if err != nil {
 		return err
 	}
-	return ent.InTx(ctx, db, func(tx *ent.Tx) error {
+	return db.Transact(ctx, func(tx *ent.Tx) error {
 		exists, err := tx.SigningKey.Query().Exist(ctx)
 		if err != nil || exists {
 			return err
@@ -55,7 +55,7 @@ func (i *Issuer) Rotate(ctx context.Context) (keyID string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("rotate signing key: %w", err)
 	}
-	err = ent.InTx(ctx, i.db, func(tx *ent.Tx) error {
+	err = i.db.Transact(ctx, func(tx *ent.Tx) error {
 		if err := removeRetired(ctx, tx); err != nil {
 			return err
 		}

@@ -32,11 +32,19 @@ const (
 // ErrNoKey says that the database holds no signing key yet.
 var ErrNoKey = errors.New("there is no signing key yet: clientsd serve makes one")
 
+// A Database is where the signing keys are.
+type Database struct {
+	// Read sees every transaction that was committed before the read.
+	Read *ent.Client
+	// Transact runs transactions whose outcome is as if they ran one by one.
+	Transact ent.Transactor
+}
+
 // An Issuer signs access tokens and knows the keys they are verified with. Keys
 // that another process adds become known by themselves. It is safe for
 // concurrent use.
 type Issuer struct {
-	db      *ent.Client
+	db      Database
 	keyset  *secret.Keyset
 	current atomic.Pointer[keys]
 	misses  rate.Sometimes
@@ -46,7 +54,7 @@ type Issuer struct {
 // Open loads the signing keys; the newest one signs.
 //
 // Errors: ErrNoKey; [secret.ErrDamaged] if a key does not open.
-func Open(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (*Issuer, error) {
+func Open(ctx context.Context, db Database, keyset *secret.Keyset) (*Issuer, error) {
 	i := &Issuer{db: db, keyset: keyset, misses: rate.Sometimes{Interval: missInterval}}
 	if err := i.reload(ctx); err != nil {
 		return nil, err
@@ -87,7 +95,7 @@ func (i *Issuer) latest(ctx context.Context) *keys {
 }
 
 func (i *Issuer) reload(ctx context.Context) error {
-	rows, err := i.db.SigningKey.Query().Order(signingkey.ByCreatedAt(), signingkey.ByID()).All(ctx)
+	rows, err := i.db.Read.SigningKey.Query().Order(signingkey.ByCreatedAt(), signingkey.ByID()).All(ctx)
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}

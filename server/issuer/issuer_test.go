@@ -19,24 +19,24 @@ import (
 	"clientsd/server/database"
 	"clientsd/server/issuer"
 	"clientsd/server/secret"
+	"clientsd/server/servertest/storagetest"
 )
 
-// newDatabase is a new database with all tables, and a keyset.
-func newDatabase(t *testing.T) (*ent.Client, *secret.Keyset) {
+// A registry is a new database with all tables.
+type registry struct {
+	*ent.Client
+
+	db *database.DB
+}
+
+func newDatabase(t *testing.T) (registry, *secret.Keyset) {
 	t.Helper()
-	db, err := database.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return db.Write, newKeyset(t)
+	opened := storagetest.Open(t)
+	return registry{opened.DB.Write, opened.DB}, opened.Keyset
+}
+
+func keysOf(r registry) issuer.Database {
+	return issuer.Database{Read: r.db.Read, Transact: r.db.Serialise}
 }
 
 func newKeyset(t *testing.T) *secret.Keyset {
@@ -48,16 +48,16 @@ func newKeyset(t *testing.T) *secret.Keyset {
 	return keyset
 }
 
-func create(t *testing.T, db *ent.Client, keyset *secret.Keyset) *issuer.Issuer {
+func create(t *testing.T, db registry, keyset *secret.Keyset) *issuer.Issuer {
 	t.Helper()
-	made, err := issuer.OpenOrCreate(t.Context(), db, keyset)
+	made, err := issuer.OpenOrCreate(t.Context(), keysOf(db), keyset)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return made
 }
 
-func onlyKey(t *testing.T, db *ent.Client) *ent.SigningKey {
+func onlyKey(t *testing.T, db registry) *ent.SigningKey {
 	t.Helper()
 	row, err := db.SigningKey.Query().Only(t.Context())
 	if err != nil {
@@ -68,7 +68,7 @@ func onlyKey(t *testing.T, db *ent.Client) *ent.SigningKey {
 
 func TestAnIssuerIsMadeOnceAndThenOpened(t *testing.T) {
 	db, keyset := newDatabase(t)
-	if _, err := issuer.Open(t.Context(), db, keyset); !errors.Is(err, issuer.ErrNoKey) ||
+	if _, err := issuer.Open(t.Context(), keysOf(db), keyset); !errors.Is(err, issuer.ErrNoKey) ||
 		err.Error() != "there is no signing key yet: clientsd serve makes one" {
 		t.Errorf("before it is made: got error %v", err)
 	}
@@ -77,8 +77,8 @@ func TestAnIssuerIsMadeOnceAndThenOpened(t *testing.T) {
 	if made.Name() != key.Issuer || made.Key(t.Context(), key.ID) == nil || made.Key(t.Context(), "other") != nil || made.Key(t.Context(), key.ID).N.BitLen() != 2048 {
 		t.Errorf("got %s with key %v", made.Name(), made.Key(t.Context(), key.ID))
 	}
-	opened, openErr := issuer.Open(t.Context(), db, keyset)
-	again, againErr := issuer.OpenOrCreate(t.Context(), db, keyset)
+	opened, openErr := issuer.Open(t.Context(), keysOf(db), keyset)
+	again, againErr := issuer.OpenOrCreate(t.Context(), keysOf(db), keyset)
 	if err := errors.Join(openErr, againErr); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestServersThatStartAtOnceShareOneKey(t *testing.T) {
 	for i := range servers {
 		group.Go(func() {
 			var made *issuer.Issuer
-			if made, errs[i] = issuer.OpenOrCreate(t.Context(), db, keyset); errs[i] == nil {
+			if made, errs[i] = issuer.OpenOrCreate(t.Context(), keysOf(db), keyset); errs[i] == nil {
 				names[i] = made.Name()
 			}
 		})
@@ -132,17 +132,17 @@ func TestThePrivateKeyIsSealed(t *testing.T) {
 
 func TestADamagedKeyIsReported(t *testing.T) {
 	for name, tt := range map[string]struct {
-		damage func(context.Context, *ent.Client, *ent.SigningKey) error
+		damage func(context.Context, registry, *ent.SigningKey) error
 	}{
-		"a private key that does not open": {func(ctx context.Context, db *ent.Client, key *ent.SigningKey) error {
+		"a private key that does not open": {func(ctx context.Context, db registry, key *ent.SigningKey) error {
 			return db.SigningKey.UpdateOne(key).SetPrivateSealed([]byte("damaged")).Exec(ctx)
 		}},
-		"a public key that is none": {func(ctx context.Context, db *ent.Client, key *ent.SigningKey) error {
-			_, err := db.ExecContext(ctx, "UPDATE signing_keys SET public = x'00' WHERE id = ?", key.ID)
+		"a public key that is none": {func(ctx context.Context, db registry, key *ent.SigningKey) error {
+			_, err := db.ExecContext(ctx, "UPDATE signing_keys SET public = $1 WHERE id = $2", []byte{0}, key.ID)
 			return err
 		}},
-		"a key that was renamed": {func(ctx context.Context, db *ent.Client, key *ent.SigningKey) error {
-			_, err := db.ExecContext(ctx, "UPDATE signing_keys SET id = 'other' WHERE id = ?", key.ID)
+		"a key that was renamed": {func(ctx context.Context, db registry, key *ent.SigningKey) error {
+			_, err := db.ExecContext(ctx, "UPDATE signing_keys SET id = 'other' WHERE id = $1", key.ID)
 			return err
 		}},
 	} {
@@ -153,14 +153,14 @@ func TestADamagedKeyIsReported(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := "load signing keys: key " + onlyKey(t, db).ID + ": sealed data does not open"
-			if got, err := issuer.OpenOrCreate(t.Context(), db, keyset); got != nil || !errors.Is(err, secret.ErrDamaged) || err.Error() != want {
+			if got, err := issuer.OpenOrCreate(t.Context(), keysOf(db), keyset); got != nil || !errors.Is(err, secret.ErrDamaged) || err.Error() != want {
 				t.Errorf("got %v, error %v, want %s", got, err, want)
 			}
 		})
 	}
 	db, keyset := newDatabase(t)
 	create(t, db, keyset)
-	if _, err := issuer.Open(t.Context(), db, newKeyset(t)); !errors.Is(err, secret.ErrDamaged) {
+	if _, err := issuer.Open(t.Context(), keysOf(db), newKeyset(t)); !errors.Is(err, secret.ErrDamaged) {
 		t.Errorf("with another keyset: got error %v", err)
 	}
 }

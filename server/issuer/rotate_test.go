@@ -55,7 +55,7 @@ func keyOf(t *testing.T, token string) string {
 }
 
 // expireTokens makes the last token of a key have expired so long ago.
-func expireTokens(t *testing.T, db *ent.Client, keyID string, ago time.Duration) {
+func expireTokens(t *testing.T, db registry, keyID string, ago time.Duration) {
 	t.Helper()
 	if err := db.SigningKey.UpdateOneID(keyID).SetTokensUntil(time.Now().Add(-ago)).Exec(t.Context()); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 // Errors: ErrNotFound.
 func (s *Store) Delete(ctx context.Context, caller Caller, id uuid.UUID) error {
 	return s.inTx(ctx, "delete client", func(tx *ent.Tx) error {
-		row, err := s.getRow(ctx, tx, caller, id)
+		row, err := s.getRowLocked(ctx, tx, caller, id)
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,11 @@ const (
 	Aborted
 	// Damaged: what is stored does not open or does not fit together.
 	Damaged
+	// Unavailable: whether anything was changed is not known, and the same call
+	// under the same idempotency key finds out.
+	Unavailable
+	// Unknown: whether anything was changed is not known.
+	Unknown
 )
 
 // An Error is a failure the caller is meant to understand: its text may go out.
@@ -40,6 +45,9 @@ type Error struct {
 	// Violations name the fields that break a rule. Empty unless Kind is Invalid.
 	Violations []Violation
 }
+
+// uniqueViolation is a code of PostgreSQL's appendix A.
+const uniqueViolation = "23505"
 
 // A Violation is one rule that one input field breaks.
 type Violation struct {
@@ -68,6 +76,14 @@ var (
 	ErrKeyMismatch = &Error{Kind: Invalid, Reason: "IDEMPOTENCY_MISMATCH", Message: "this idempotency key was used for another request"}
 	// ErrSuperseded answers a repeated call whose secret is not the current one.
 	ErrSuperseded = &Error{Kind: Precondition, Reason: "SUPERSEDED", Message: "a later rotation has replaced the secret this call made"}
+	// ErrConflict answers a call that others, which changed the same client at the
+	// same time, stood in the way of each time it was tried.
+	ErrConflict = &Error{Kind: Aborted, Reason: "CONFLICT", Message: "other calls changed the same data at the same time: nothing was changed, repeat the call"}
+	// ErrRepeat answers a call under an idempotency key when the answer of the
+	// database to its commit was lost.
+	ErrRepeat = &Error{Kind: Unavailable, Reason: "OUTCOME_UNKNOWN", Message: "the connection to the database was lost while the call was committed: repeat it with the same idempotency key"}
+	// ErrOutcomeUnknown is ErrRepeat for a call without an idempotency key.
+	ErrOutcomeUnknown = &Error{Kind: Unknown, Reason: "OUTCOME_UNKNOWN", Message: "the connection to the database was lost while the call was committed: look whether it has changed anything before repeating it"}
 	// ErrDamagedSecret says that this client's secret cannot be shown. It still
 	// verifies, and a rotation makes a sound one.
 	ErrDamagedSecret = &Error{Kind: Damaged, Reason: "SECRET_DAMAGED", Message: "the stored secret is damaged: rotate it"}
@@ -94,6 +110,13 @@ func NewInvalid(violations ...Violation) error {
 	return &Error{Kind: Invalid, Reason: "INVALID_FIELDS", Message: "validation errors", Violations: violations}
 }
 
+// isDuplicate reports a value that must be unique and is not. PostgreSQL says so
+// in the language of the server, and by a code.
+func isDuplicate(err error) bool {
+	var coded interface{ SQLState() string }
+	return errors.As(err, &coded) && coded.SQLState() == uniqueViolation || sqlgraph.IsUniqueConstraintError(err)
+}
+
 // fromEnt turns what ent knows of a failure into an Error; everything else it
 // passes on, with the verb phrase in front.
 func fromEnt(verb string, err error) error {
@@ -103,8 +126,12 @@ func fromEnt(verb string, err error) error {
 		return err
 	case ent.IsNotFound(err):
 		return ErrNotFound
-	case sqlgraph.IsUniqueConstraintError(err):
+	case isDuplicate(err):
 		return ErrExists
+	case errors.Is(err, ent.ErrConflict):
+		return fmt.Errorf("%s: %w: %w", verb, ErrConflict, err)
+	case errors.Is(err, ent.ErrOutcomeUnknown):
+		return fmt.Errorf("%s: %w: %w", verb, ErrOutcomeUnknown, err)
 	default:
 		return fmt.Errorf("%s: %w", verb, err)
 	}

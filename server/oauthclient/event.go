@@ -15,26 +15,26 @@ type event struct {
 	reason   string // as the caller gave it
 }
 
+// eventColumns are what record writes, in this order.
+func eventColumns() []string {
+	return []string{
+		clientevent.FieldClientID, clientevent.FieldOrganisation, clientevent.FieldKind, clientevent.FieldAt,
+		clientevent.FieldSecretVersion, clientevent.FieldSecretReleased,
+		clientevent.FieldActorIssuer, clientevent.FieldActorSubject, clientevent.FieldActorClientID, clientevent.FieldActorOrganisation,
+		clientevent.FieldRequestID, clientevent.FieldAddress, clientevent.FieldFace, clientevent.FieldReason,
+	}
+}
+
 // record writes the event of a change into the change's own transaction: no
 // change without its event, no event without its change. The row is the client
 // as the change leaves it.
 func (s *Store) record(ctx context.Context, tx *ent.Tx, caller Caller, row *Client, e event) error {
-	err := tx.ClientEvent.Create().
-		SetClientID(row.ID).
-		SetOrganisation(row.Organisation).
-		SetKind(e.kind).
-		SetAt(s.now()).
-		SetSecretVersion(row.SecretVersion).
-		SetSecretReleased(e.released).
-		SetActorIssuer(caller.Issuer).
-		SetActorSubject(caller.Subject).
-		SetActorClientID(caller.ClientID).
-		SetActorOrganisation(caller.Home).
-		SetRequestID(caller.RequestID).
-		SetAddress(caller.Address).
-		SetFace(caller.Face).
-		SetReason(e.reason).
-		Exec(ctx)
+	_, err := tx.ExecContext(ctx, s.statements.event,
+		row.ID, row.Organisation, string(e.kind), s.now(),
+		row.SecretVersion, e.released,
+		caller.Issuer, caller.Subject, caller.ClientID, caller.Home,
+		caller.RequestID, caller.Address, caller.Face, e.reason,
+	)
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)
 	}

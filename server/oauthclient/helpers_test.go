@@ -1,7 +1,6 @@
 package oauthclient_test
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
 	"clientsd/server/oauthclient"
+	"clientsd/server/servertest/storagetest"
 	"clientsd/server/storage"
 )
 
@@ -25,20 +25,13 @@ var acme = oauthclient.Caller{
 	RequestID: "call-1", Address: "192.0.2.1", Face: "xeonr",
 }
 
-// newWorld makes a Store. A nil clock is that of the system.
+// newWorld makes a Store on the database that storagetest says. A nil clock is that of the system.
 func newWorld(t testing.TB, clock func() time.Time) world {
 	t.Helper()
-	opened, err := storage.Open(t.Context(), storage.Config{Dir: filepath.Join(t.TempDir(), "data"), Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := opened.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	opened := storagetest.Open(t)
 	store, err := oauthclient.NewStore(oauthclient.Config{
-		Write: opened.DB.Write, Read: opened.DB.Read, Keyset: opened.Keyset, SecretPrefix: "sk_live_", Clock: clock,
+		Transact: opened.DB.Transact, Dialect: opened.DB.Dialect(), Read: opened.DB.Read,
+		Keyset: opened.Keyset, SecretPrefix: "sk_live_", Clock: clock,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,11 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"entgo.io/ent/dialect/sql/sqlgraph"
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
@@ -79,6 +78,15 @@ func (s *Store) once(ctx context.Context, tx *ent.Tx, caller Caller, a attempt, 
 	}
 }
 
+// repeatable tells a caller that has named its call by a key to make it again
+// when nobody knows whether it was done.
+func (k IdempotencyKey) repeatable(err error) error {
+	if k != (IdempotencyKey{}) && errors.Is(err, ErrOutcomeUnknown) {
+		return fmt.Errorf("%w: %w", ErrRepeat, err)
+	}
+	return err
+}
+
 // first makes the call and remembers what came of it.
 func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do func() (Record, error)) (Record, error) {
 	record, err := do()
@@ -92,7 +100,7 @@ func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do f
 		SetSecretVersion(record.SecretVersion).
 		SetCreatedAt(s.now()).
 		Exec(ctx)
-	if sqlgraph.IsUniqueConstraintError(err) {
+	if isDuplicate(err) {
 		return Record{}, ErrKeyInUse
 	}
 	return record, err

@@ -26,6 +26,7 @@ const (
 func (s *Store) RevokePrevious(ctx context.Context, caller Caller, id uuid.UUID) (row *Client, revoked bool, err error) {
 	err = s.inTx(ctx, "revoke previous secret", func(tx *ent.Tx) error {
 		now := s.now()
+		revoked = false
 		ended, err := tx.OAuthClient.Update().
 			Where(visible(caller, id), oauthclient.PreviousSecretExpiresAtGT(now)).
 			ClearPreviousSecretDigest().ClearPreviousSecretExpiresAt().ClearPreviousSecretLastUsedAt().

@@ -58,7 +58,7 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 		return err
 	})
 	if err != nil {
-		return Record{}, err
+		return Record{}, in.Key.repeatable(err)
 	}
 	return record, nil
 }

@@ -3,6 +3,7 @@ package oauthclient
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"clientsd/ent"
+	"clientsd/ent/clientevent"
 	"clientsd/ent/oauthclient"
 )
 
@@ -22,28 +24,55 @@ type querier interface {
 // once, by ent's builder: to build them for each call costs as much as to run
 // them.
 type statements struct {
-	get, digests string
-	rotate       map[rotationConditions]string
+	get, getLocked, digests, event string
+
+	rotate map[rotationConditions]string
 }
 
 // rotationConditions are what a rotation may ask for beside the client's id.
 type rotationConditions struct{ application, version bool }
 
-func newStatements() statements {
-	builder := entsql.Dialect(dialect.SQLite)
-	get, _ := builder.Select(oauthclient.Columns...).
-		From(entsql.Table(oauthclient.Table)).
-		Where(own()).
-		Query()
-	digests, _ := builder.Select(digestColumns...).
-		From(entsql.Table(oauthclient.Table)).
-		Where(own()).
-		Query()
-	rotate := make(map[rotationConditions]string)
-	for _, with := range []rotationConditions{{}, {application: true}, {version: true}, {application: true, version: true}} {
-		rotate[with] = rotation(with)
+func newStatements(name string) statements {
+	builder := entsql.Dialect(name)
+	get := func() *entsql.Selector { // anew each time: a predicate keeps the numbers of its placeholders
+		return builder.Select(oauthclient.Columns...).From(entsql.Table(oauthclient.Table)).Where(own())
 	}
-	return statements{get: get, digests: digests, rotate: rotate}
+	digests := builder.Select(digestColumns...).
+		From(entsql.Table(oauthclient.Table)).
+		Where(own())
+	event := builder.Insert(clientevent.Table).
+		Columns(eventColumns()...).
+		Values(placeholders(len(eventColumns()))...)
+	all := statements{
+		get:       text(get()),
+		getLocked: text(locked(get(), name)),
+		digests:   text(digests),
+		event:     text(event),
+		rotate:    make(map[rotationConditions]string),
+	}
+	for _, with := range []rotationConditions{{}, {application: true}, {version: true}, {application: true, version: true}} {
+		all.rotate[with] = text(rotation(name, with))
+	}
+	return all
+}
+
+// text is a statement without its arguments, which were only placeholders.
+func text(q entsql.Querier) string {
+	text, _ := q.Query()
+	return text
+}
+
+// placeholders are as many arguments as a statement has, of no value.
+func placeholders(n int) []any {
+	return slices.Repeat([]any{""}, n)
+}
+
+// locked makes a SELECT keep its rows from other writers. SQLite has but one.
+func locked(get *entsql.Selector, name string) *entsql.Selector {
+	if name == dialect.SQLite {
+		return get
+	}
+	return get.ForUpdate()
 }
 
 // own selects a client of the caller; its arguments are the id and the
@@ -54,7 +83,7 @@ func own() *entsql.Predicate {
 
 // rotation is the conditional UPDATE … RETURNING of a confidential client. The
 // secret it has becomes the previous one, or is gone.
-func rotation(with rotationConditions) string {
+func rotation(name string, with rotationConditions) entsql.Querier {
 	conditions := []*entsql.Predicate{own(), entsql.IsTrue(oauthclient.FieldHasSecret)}
 	if with.application {
 		conditions = append(conditions, entsql.EQ(oauthclient.FieldApplicationID, ""))
@@ -62,25 +91,34 @@ func rotation(with rotationConditions) string {
 	if with.version {
 		conditions = append(conditions, entsql.EQ(oauthclient.FieldSecretVersion, 0))
 	}
-	text, _ := entsql.Dialect(dialect.SQLite).Update(oauthclient.Table).
+	return entsql.Dialect(name).Update(oauthclient.Table).
 		SetNull(oauthclient.FieldPreviousSecretLastUsedAt).
 		Set(oauthclient.FieldSecretDigest, []byte{}).
 		Set(oauthclient.FieldSecretSealed, []byte{}).
 		Set(oauthclient.FieldSecretCreatedAt, time.Time{}).
 		Set(oauthclient.FieldUpdatedAt, time.Time{}).
-		Set(oauthclient.FieldPreviousSecretDigest, entsql.Expr("CASE WHEN ? THEN secret_digest END", true)).
+		Set(oauthclient.FieldPreviousSecretDigest, entsql.ExprFunc(digestIf)).
 		Set(oauthclient.FieldPreviousSecretExpiresAt, &time.Time{}).
 		Set(oauthclient.FieldSecretVersion, entsql.Raw("secret_version + 1")).
 		Set(oauthclient.FieldRevision, entsql.Raw("revision + 1")).
 		Where(entsql.And(conditions...)).
-		Returning(oauthclient.Columns...).
-		Query()
-	return text
+		Returning(oauthclient.Columns...)
+}
+
+// digestIf is the digest the row has before the UPDATE, or null.
+func digestIf(b *entsql.Builder) {
+	b.WriteString("CASE WHEN ").Arg(true).WriteString(" THEN secret_digest END")
 }
 
 // getRow returns one client as the caller may see it, or a NotFoundError.
 func (s *Store) getRow(ctx context.Context, q querier, caller Caller, id uuid.UUID) (*Client, error) {
 	return scan(q.QueryContext(ctx, s.statements.get, id, caller.Organisation))
+}
+
+// getRowLocked is getRow for a transaction that is going to change the row by
+// what it reads.
+func (s *Store) getRowLocked(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.UUID) (*Client, error) {
+	return scan(tx.QueryContext(ctx, s.statements.getLocked, id, caller.Organisation))
 }
 
 // replaceSecret sends the UPDATE of a rotation: never read, then write. It

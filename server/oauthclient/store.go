@@ -13,10 +13,13 @@ import (
 	"clientsd/server/secret"
 )
 
-// Config is what a Store works with. Every field but Clock is required.
+// Config is what a Store works with. Every field is required but those that say
+// what nil means.
 type Config struct {
-	// Write is where every mutation's transaction begins.
-	Write *ent.Client
+	// Transact runs every mutation.
+	Transact ent.Transactor
+	// Dialect is that of the database, by ent's name.
+	Dialect string
 	// Read answers plain reads. It must see every transaction that was
 	// committed before the read, so it is never a replica that lags.
 	Read *ent.Client
@@ -34,13 +37,14 @@ type Config struct {
 
 // A Store keeps the clients. It is safe for concurrent use.
 type Store struct {
-	write, read *ent.Client
-	keyset      *secret.Keyset
-	prefix      string
-	maxOverlap  time.Duration
-	clock       func() time.Time
-	log         *slog.Logger
-	statements  statements
+	transact   ent.Transactor
+	read       *ent.Client
+	keyset     *secret.Keyset
+	prefix     string
+	maxOverlap time.Duration
+	clock      func() time.Time
+	log        *slog.Logger
+	statements statements
 }
 
 // NewStore makes a Store. It fails if the secret prefix is not one
@@ -56,21 +60,26 @@ func NewStore(config Config) (*Store, error) {
 		config.Log = slog.Default()
 	}
 	return &Store{
-		write:  config.Write,
-		read:   config.Read,
-		keyset: config.Keyset,
-		prefix: config.SecretPrefix,
-		clock:  config.Clock,
-		log:    config.Log,
-
+		transact:   config.Transact,
+		read:       config.Read,
+		keyset:     config.Keyset,
+		prefix:     config.SecretPrefix,
 		maxOverlap: config.MaxOverlap,
-		statements: newStatements(),
+		clock:      config.Clock,
+		log:        config.Log,
+		statements: newStatements(config.Dialect),
 	}, nil
 }
 
-// inTx runs body in one transaction. The verb phrase goes into unknown errors.
+// inTx runs body in one transaction, which may take several tries: body must
+// begin anew each time. The verb phrase goes into unknown errors.
 func (s *Store) inTx(ctx context.Context, verb string, body func(*ent.Tx) error) error {
-	return fromEnt(verb, ent.InTx(ctx, s.write, body))
+	err := s.transact(ctx, body)
+	if errors.Is(err, ErrKeyInUse) {
+		// The call that was faster has ended by now: this one repeats it.
+		err = s.transact(ctx, body)
+	}
+	return fromEnt(verb, err)
 }
 
 // newSecret makes a secret for a client together with what the row keeps of it.

@@ -129,7 +129,7 @@ func TestASecretVerifiesWithoutTheKeyItWasSealedWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	store, err := oauthclient.NewStore(oauthclient.Config{Write: w.storage.DB.Write, Read: w.storage.DB.Read, Keyset: other.Keyset})
+	store, err := oauthclient.NewStore(oauthclient.Config{Transact: w.storage.DB.Transact, Dialect: w.storage.DB.Dialect(), Read: w.storage.DB.Read, Keyset: other.Keyset})
 	if err != nil {
 		t.Fatal(err)
 	}

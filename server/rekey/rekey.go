@@ -14,6 +14,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/oauthclient"
+	"clientsd/ent/signingkey"
 	"clientsd/server/secret"
 )
 
@@ -32,33 +33,49 @@ type Result struct {
 
 // Run seals anew what another than the primary key has sealed. It calls progress
 // with the number of clients it has looked at since the last call.
-func Run(ctx context.Context, db *ent.Client, keyset *secret.Keyset, progress func(clients int)) (Result, error) {
+func Run(ctx context.Context, transact ent.Transactor, keyset *secret.Keyset, progress func(clients int)) (Result, error) {
 	var result Result
-	for after := (uuid.UUID{}); ; {
-		var last *uuid.UUID
-		err := ent.InTx(ctx, db, func(tx *ent.Tx) (err error) {
-			last, err = result.clients(ctx, tx, keyset, after, progress)
+	for after, more := (uuid.UUID{}), true; more; {
+		var done batch
+		err := transact(ctx, func(tx *ent.Tx) (err error) {
+			done, err = resealClients(ctx, tx, keyset, after)
 			return err
 		})
 		if err != nil {
 			return result, fmt.Errorf("reseal secrets: %w", err)
 		}
-		if last == nil {
-			break
-		}
-		after = *last
+		result.add(done.Result)
+		progress(done.clients)
+		after, more = done.last, done.clients > 0
 	}
-	if err := ent.InTx(ctx, db, func(tx *ent.Tx) error { return result.keys(ctx, tx, keyset) }); err != nil {
+	var done Result
+	err := transact(ctx, func(tx *ent.Tx) (err error) {
+		done, err = resealKeys(ctx, tx, keyset)
+		return err
+	})
+	if err != nil {
 		return result, fmt.Errorf("reseal signing keys: %w", err)
 	}
+	result.add(done)
 	return result, nil
 }
 
-// clients reseals the batch that comes after a client, and returns the last one
-// of it, or nil at the end.
-func (r *Result) clients(
-	ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, after uuid.UUID, progress func(int),
-) (*uuid.UUID, error) {
+// A batch is what one transaction has done. A transaction that has to be run
+// again begins with an empty one.
+type batch struct {
+	Result
+
+	clients int       // it has looked at
+	last    uuid.UUID // of them
+}
+
+func (r *Result) add(more Result) {
+	r.Resealed += more.Resealed
+	r.Damaged = append(r.Damaged, more.Damaged...)
+}
+
+// resealClients reseals the batch that comes after a client.
+func resealClients(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, after uuid.UUID) (batch, error) {
 	rows, err := tx.OAuthClient.Query().
 		Where(oauthclient.IDGT(after)).
 		Order(oauthclient.ByID()).
@@ -66,15 +83,15 @@ func (r *Result) clients(
 		Select(oauthclient.FieldSecretDigest, oauthclient.FieldSecretSealed).
 		All(ctx)
 	if err != nil || len(rows) == 0 {
-		return nil, err
+		return batch{}, err
 	}
+	done := batch{clients: len(rows), last: rows[len(rows)-1].ID}
 	for _, row := range rows {
-		if err := r.client(ctx, tx, keyset, row); err != nil {
-			return nil, err
+		if err := done.client(ctx, tx, keyset, row); err != nil {
+			return batch{}, err
 		}
 	}
-	progress(len(rows))
-	return &rows[len(rows)-1].ID, nil
+	return done, nil
 }
 
 func (r *Result) client(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, row *ent.OAuthClient) error {
@@ -101,22 +118,23 @@ func (r *Result) client(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, 
 	return err
 }
 
-// keys reseals the signing keys and the keyset check.
-func (r *Result) keys(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset) error {
+// resealKeys reseals the signing keys and the keyset check.
+func resealKeys(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset) (Result, error) {
+	var done Result
 	rows, err := tx.SigningKey.Query().All(ctx)
 	if err != nil {
-		return err
+		return done, err
 	}
 	for _, row := range rows {
-		if err := r.signingKey(ctx, tx, keyset, row); err != nil {
-			return fmt.Errorf("key %s: %w", row.ID, err)
+		if err := done.signingKey(ctx, tx, keyset, row); err != nil {
+			return done, fmt.Errorf("key %s: %w", row.ID, err)
 		}
 	}
 	sealed, err := keyset.SealCheck()
 	if err != nil {
-		return err
+		return done, err
 	}
-	return tx.KeysetCheck.Update().SetSealed(sealed).Exec(ctx)
+	return done, tx.KeysetCheck.Update().SetSealed(sealed).Exec(ctx)
 }
 
 func (r *Result) signingKey(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, row *ent.SigningKey) error {
@@ -135,7 +153,8 @@ func (r *Result) signingKey(ctx context.Context, tx *ent.Tx, keyset *secret.Keys
 	return tx.SigningKey.UpdateOne(row).SetPrivateSealed(sealed).Exec(ctx)
 }
 
-// Usage counts by key what is sealed in the database.
+// Usage counts by key what is sealed in the database. The schema may be older
+// than ent's.
 func Usage(ctx context.Context, db *ent.Client) (map[uint32]int, error) {
 	usage := make(map[uint32]int)
 	count := func(sealed []byte) {
@@ -143,7 +162,7 @@ func Usage(ctx context.Context, db *ent.Client) (map[uint32]int, error) {
 			usage[id]++
 		}
 	}
-	keys, err := db.SigningKey.Query().All(ctx)
+	keys, err := db.SigningKey.Query().Select(signingkey.FieldPrivateSealed).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("count sealed rows: %w", err)
 	}

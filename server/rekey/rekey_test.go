@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"clientsd/server/issuer"
 	"clientsd/server/rekey"
 	"clientsd/server/secret"
+	"clientsd/server/servertest/storagetest"
 	"clientsd/server/storage"
 )
 
@@ -31,16 +31,8 @@ type registry struct {
 // fill makes a registry of so many clients with a secret, and one without.
 func fill(t *testing.T, clients int) *registry {
 	t.Helper()
-	opened, err := storage.Open(t.Context(), storage.Config{Dir: filepath.Join(t.TempDir(), "data"), Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := opened.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := issuer.OpenOrCreate(t.Context(), opened.DB.Write, opened.Keyset); err != nil {
+	opened := storagetest.Open(t)
+	if _, err := issuer.OpenOrCreate(t.Context(), keysOf(opened), opened.Keyset); err != nil {
 		t.Fatal(err)
 	}
 	r := &registry{Storage: opened, secrets: map[uuid.UUID]secret.Secret{}}
@@ -135,7 +127,7 @@ func (r *registry) rotate(t *testing.T) secret.Key {
 
 // run reseals all and returns how many clients it says it has looked at.
 func (r *registry) run(ctx context.Context) (result rekey.Result, looked int, err error) {
-	result, err = rekey.Run(ctx, r.DB.Write, r.Keyset, func(n int) { looked += n })
+	result, err = rekey.Run(ctx, r.DB.Transact, r.Keyset, func(n int) { looked += n })
 	return result, looked, err
 }
 
@@ -180,12 +172,16 @@ func TestRunSealsEverythingWithThePrimaryKey(t *testing.T) {
 // signing key opens.
 func (r *registry) wantOpens(t *testing.T) {
 	t.Helper()
-	again, err := storage.Open(t.Context(), storage.Config{Dir: filepath.Dir(r.DatabaseFile)})
+	keyset, err := secret.ReadKeyset(r.KeysetFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = issuer.Open(t.Context(), again.DB.Write, again.Keyset)
-	if err := errors.Join(err, again.Close()); err != nil {
+	check, err := r.DB.Read.KeysetCheck.Query().Only(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = issuer.Open(t.Context(), keysOf(r.Storage), keyset)
+	if err := errors.Join(err, keyset.OpenCheck(check.Sealed)); err != nil {
 		t.Error(err)
 	}
 }
@@ -196,7 +192,7 @@ func TestARunThatIsBrokenOffIsFinishedByTheNext(t *testing.T) {
 	old, key := r.Keyset.Primary(), r.rotate(t)
 	ctx, breakOff := context.WithCancel(t.Context())
 	batches := 0
-	_, err := rekey.Run(ctx, r.DB.Write, r.Keyset, func(int) {
+	_, err := rekey.Run(ctx, r.DB.Transact, r.Keyset, func(int) {
 		if batches++; batches == 2 {
 			breakOff()
 		}
@@ -222,9 +218,9 @@ func TestDamagedRowsAreNamedAndDoNotStopTheOthers(t *testing.T) {
 	old, key := r.Keyset.Primary(), r.rotate(t)
 	ids := slices.SortedFunc(maps.Keys(r.secrets), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	damaged := []uuid.UUID{ids[0], ids[7], ids[clients-1]}
-	r.damage(t, damaged[0], "secret_sealed = x'00'")
+	r.damage(t, damaged[0], "secret_sealed = secret_digest")
 	r.damage(t, damaged[1], "secret_sealed = (SELECT secret_sealed FROM oauth_clients WHERE id = '"+ids[8].String()+"')")
-	r.damage(t, damaged[2], "secret_digest = x'00'")
+	r.damage(t, damaged[2], "secret_digest = secret_sealed")
 	r.rows = r.read(t)
 	for _, resealed := range []int{clients - len(damaged) + 1, 0} {
 		result, _, err := r.run(t.Context())
@@ -238,7 +234,7 @@ func TestDamagedRowsAreNamedAndDoNotStopTheOthers(t *testing.T) {
 
 func (r *registry) damage(t *testing.T, id uuid.UUID, assignment string) {
 	t.Helper()
-	if _, err := r.DB.Write.ExecContext(t.Context(), "UPDATE oauth_clients SET "+assignment+" WHERE id = ?", id); err != nil {
+	if _, err := r.DB.Write.ExecContext(t.Context(), "UPDATE oauth_clients SET "+assignment+" WHERE id = $1", id); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -259,4 +255,8 @@ func TestADamagedSigningKeyIsNamedWhenTheSecretsAreDone(t *testing.T) {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 	r.wantSealedWith(t, key.ID)
+}
+
+func keysOf(s *storage.Storage) issuer.Database {
+	return issuer.Database{Read: s.DB.Read, Transact: s.DB.Serialise}
 }

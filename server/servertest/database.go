@@ -1,6 +1,10 @@
 package servertest
 
 import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -14,7 +18,7 @@ import (
 // tests that look at what is stored or damage it. It is closed with the test.
 func (s *Server) Database(t testing.TB) *database.DB {
 	t.Helper()
-	db, err := database.OpenSQLite(t.Context(), s.server.Storage().DatabaseFile)
+	db, err := s.openDatabase(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,6 +28,63 @@ func (s *Server) Database(t testing.TB) *database.DB {
 		}
 	})
 	return db
+}
+
+func (s *Server) openDatabase(ctx context.Context) (*database.DB, error) {
+	if s.storage.Postgres.URL != "" {
+		return database.OpenPostgres(ctx, s.storage.Postgres)
+	}
+	return database.OpenSQLite(ctx, s.server.Storage().DatabaseFile)
+}
+
+// Data is what a command is told to work on the server's data: its flags
+// --data-dir, --database-url and --keyset.
+func (s *Server) Data() (dir string, url database.URL, keyset string) {
+	return s.storage.Dir, s.storage.Postgres.URL, s.storage.KeysetFile
+}
+
+// Stored is all that the server has stored: the content of each file of its data
+// folder and, on PostgreSQL, of each table, as text.
+func (s *Server) Stored(t testing.TB) map[string][]byte {
+	t.Helper()
+	stored := map[string][]byte{}
+	files, err := os.ReadDir(s.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if stored[file.Name()], err = os.ReadFile(filepath.Join(s.Dir, file.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.storage.Postgres.URL != "" {
+		db := s.Database(t).Read
+		for _, table := range texts(t, db, "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()") {
+			stored[table] = []byte(strings.Join(texts(t, db, "SELECT row::text FROM "+table+" AS row"), "\n"))
+		}
+	}
+	return stored
+}
+
+// texts are the values that a query finds.
+func texts(t testing.TB, db *ent.Client, query string) (values []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err below tells
+	for rows.Next() {
+		var value string
+		if err := rows.Scan(&value); err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, value)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return values
 }
 
 // Events are those of a client, the oldest first.

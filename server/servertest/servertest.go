@@ -1,6 +1,6 @@
-// Package servertest runs the real server on a real database in a temporary
-// folder, for tests: nothing in it is a mock. Tests go through its front door
-// with generated clients or raw HTTP.
+// Package servertest runs the real server on a real database, for tests: nothing
+// in it is a mock. Tests go through its front door with generated clients or raw
+// HTTP. Package storagetest says which database it is.
 package servertest
 
 import (
@@ -14,6 +14,7 @@ import (
 	"clientsd/server"
 	"clientsd/server/auth"
 	"clientsd/server/issuer"
+	"clientsd/server/servertest/storagetest"
 	"clientsd/server/storage"
 )
 
@@ -29,8 +30,9 @@ type Server struct {
 	// Logs is what it has logged, at debug level.
 	Logs *Logs
 
-	server *server.Server
-	stop   func() error
+	server  *server.Server
+	storage storage.Config
+	stop    func() error
 }
 
 // Start runs a service until the test ends. Each option may change its
@@ -49,6 +51,8 @@ func Start(t testing.TB, options ...func(*server.Config)) *Server {
 		option(&config)
 	}
 	s.Dir = config.Storage.Dir
+	config.Storage = storagetest.Config(t, config.Storage)
+	s.storage = config.Storage
 	s.run(t, config)
 	return s
 }

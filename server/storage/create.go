@@ -7,17 +7,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"clientsd/ent"
 	"clientsd/server/database"
 	"clientsd/server/secret"
 )
 
-const (
-	// folderMode keeps the data folder to its owner.
-	folderMode = 0o700
-	// checkID is the id of the one row in keyset_checks.
-	checkID = 1
-)
+// folderMode keeps the data folder to its owner.
+const folderMode = 0o700
 
 // create makes a database with its tables and its keyset check, and only then
 // gives it its name: whatever interrupts it, a database that has its name is
@@ -59,11 +54,5 @@ func fillOpen(ctx context.Context, db *database.DB, keyset *secret.Keyset) error
 	if _, err := db.Migrate(ctx); err != nil {
 		return err
 	}
-	sealed, err := keyset.SealCheck()
-	if err != nil {
-		return err
-	}
-	return ent.InTx(ctx, db.Write, func(tx *ent.Tx) error {
-		return tx.KeysetCheck.Create().SetID(checkID).SetSealed(sealed).Exec(ctx)
-	})
+	return addCheck(ctx, db.Write, keyset)
 }

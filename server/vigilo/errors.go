@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"clientsd/server/auth"
-	"clientsd/server/call"
 	"clientsd/server/oauthclient"
 )
 
@@ -102,6 +101,10 @@ func domainFailure(err *oauthclient.Error) failure {
 		return errPublic
 	case oauthclient.Aborted:
 		return conflict(err)
+	case oauthclient.Unavailable:
+		return failure{status: http.StatusServiceUnavailable, Code: errUnavailable.Code, Description: err.Error(), retryAfter: errUnavailable.retryAfter}
+	case oauthclient.Unknown:
+		return failure{status: http.StatusInternalServerError, Code: errInternal.Code, Description: err.Error()}
 	case oauthclient.Invalid:
 		return failure{status: http.StatusBadRequest, Code: "invalid_request", Description: err.Error()}
 	default:
@@ -116,9 +119,8 @@ func (h *Handler) Busy(w http.ResponseWriter, _ *http.Request) { answer(w, errUn
 // not of a deadline that passes, nor of a caller who goes.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	told := failureOf(err, h.Unavailable)
-	if told == errInternal || h.Unavailable(err) {
-		h.Log.ErrorContext(r.Context(), "call failed", "face", Face, "status", told.status,
-			"request_id", call.ID(r.Context()), "error", err)
+	if told.status == http.StatusInternalServerError || h.Unavailable(err) || errors.Is(err, oauthclient.ErrRepeat) {
+		h.Log.ErrorContext(r.Context(), "call failed", "face", Face, "status", told.status, "error", err)
 	}
 	answer(w, told)
 }

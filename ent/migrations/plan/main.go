@@ -1,29 +1,24 @@
-// Command plan writes the SQL migration that takes the migrated database to
-// the schema in ent/schema, if the two differ. It replays the migrations there
-// are on an empty database in memory and plans the difference:
+// Command plan writes the SQL migrations that take a migrated database to the
+// schema in ent/schema, one for each dialect whose schema differs:
 //
 //	go run ./ent/migrations/plan [NAME]
 //
-// It runs as part of `go generate ./ent`, from the folder ent.
+// It needs no database server. It runs as part of `go generate ./ent`, from the
+// folder ent.
 package main
 
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"text/template"
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
-	"ariga.io/atlas/sql/sqltool"
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
-	"entgo.io/ent/dialect/sql/schema"
 	_ "github.com/mattn/go-sqlite3" // the dev database
-
-	entmigrate "clientsd/ent/migrate"
 )
 
 func main() {
@@ -37,29 +32,21 @@ func main() {
 	}
 }
 
-// plan writes one new file to migrations/sqlite, or none if nothing changed.
+// plan writes at most one new file for each dialect.
 func plan(ctx context.Context, name string) error {
 	db, err := sql.Open("sqlite3", "file:plan?mode=memory&cache=shared&_fk=1")
 	if err != nil {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // it is in memory, nothing is lost
-	folder, err := sqltool.NewGooseDir("migrations/sqlite")
-	if err != nil {
-		return err
+	driver := entsql.OpenDB(dialect.SQLite, db)
+	if err := planSQLite(ctx, driver, name); err != nil {
+		return fmt.Errorf("for SQLite: %w", err)
 	}
-	err = entmigrate.NewSchema(entsql.OpenDB(dialect.SQLite, db)).NamedDiff(ctx, name,
-		schema.WithDir(folder),
-		schema.WithFormatter(upOnly()),
-		schema.WithMigrationMode(schema.ModeReplay),
-		schema.WithDialect(dialect.SQLite),
-		schema.WithDropColumn(true),
-		schema.WithDropIndex(true),
-	)
-	if errors.Is(err, migrate.ErrNoPlan) {
-		return nil
+	if err := planPostgres(ctx, driver, name); err != nil {
+		return fmt.Errorf("for PostgreSQL: %w", err)
 	}
-	return err
+	return nil
 }
 
 // upOnly writes goose files without a Down: the Down that is planned for a

@@ -1,0 +1,181 @@
+package database_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"clientsd/ent"
+	"clientsd/server/database"
+)
+
+// queued are transactions that wait while another one has the writer.
+type queued struct {
+	db      *database.DB
+	release chan struct{}
+	holder  chan error
+	running sync.WaitGroup
+}
+
+// hold begins a transaction and keeps it open until commit is called.
+func hold(t *testing.T, db *database.DB) *queued {
+	t.Helper()
+	q := &queued{db: db, release: make(chan struct{}), holder: make(chan error, 1)}
+	begun := make(chan struct{})
+	go func() {
+		q.holder <- db.Transact(t.Context(), func(*ent.Tx) error {
+			close(begun)
+			<-q.release
+			return nil
+		})
+	}()
+	<-begun
+	return q
+}
+
+// add queues a transaction. The pause is for it to get there: too short a one
+// makes a test weaker, and never fails it.
+func (q *queued) add(ctx context.Context, body func(*ent.Tx) error, ended func(error)) {
+	q.running.Go(func() { ended(q.db.Transact(ctx, body)) })
+	time.Sleep(2 * time.Millisecond)
+}
+
+// commit lets all of them end.
+func (q *queued) commit(t *testing.T) {
+	t.Helper()
+	close(q.release)
+	if err := <-q.holder; err != nil {
+		t.Errorf("the transaction that held the writer: %v", err)
+	}
+	q.running.Wait()
+}
+
+// write is a body that makes a client.
+func write(ctx context.Context) func(*ent.Tx) error {
+	return func(tx *ent.Tx) error {
+		_, err := insert(ctx, tx.OAuthClient)
+		return err
+	}
+}
+
+func wantNoError(t *testing.T) func(error) {
+	t.Helper()
+	return func(err error) {
+		if err != nil {
+			t.Errorf("got error %v", err)
+		}
+	}
+}
+
+func TestTransactionsThatWaitShareACommit(t *testing.T) {
+	db := migrated(t, newPath(t))
+	q := hold(t, db)
+	transactions := make(map[*ent.Tx]int)
+	for range 8 {
+		q.add(t.Context(), func(tx *ent.Tx) error {
+			transactions[tx]++ // one after the other: the race detector would tell
+			return write(t.Context())(tx)
+		}, wantNoError(t))
+	}
+	q.commit(t)
+	if len(transactions) != 1 {
+		t.Errorf("8 that waited took %d transactions", len(transactions))
+	}
+	wantClients(t, db, 8)
+}
+
+var errOwn = errors.New("a failure of its own")
+
+// What one of a group does must not be felt by the others.
+func TestAFailureReachesItsCallerOnly(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fail func(ctx context.Context, cancel func(), tx *ent.Tx) error
+		want error
+	}{
+		"an error after a write": {func(ctx context.Context, _ func(), tx *ent.Tx) error {
+			return errors.Join(write(ctx)(tx), errOwn)
+		}, errOwn},
+		"a caller who goes in the middle": {func(ctx context.Context, cancel func(), tx *ent.Tx) error {
+			cancel()
+			return write(ctx)(tx)
+		}, context.Canceled},
+		"a caller who goes at the end": {func(ctx context.Context, cancel func(), tx *ent.Tx) error {
+			defer cancel()
+			return write(ctx)(tx)
+		}, context.Canceled},
+		"a statement that ends the whole transaction": {func(ctx context.Context, _ func(), tx *ent.Tx) error {
+			_, err := tx.ExecContext(ctx, "ROLLBACK")
+			return errors.Join(err, errOwn)
+		}, errOwn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := migrated(t, newPath(t))
+			q := hold(t, db)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for i := range 5 {
+				if i != 2 {
+					q.add(t.Context(), write(t.Context()), wantNoError(t))
+					continue
+				}
+				q.add(ctx, func(tx *ent.Tx) error { return tt.fail(ctx, cancel, tx) }, func(err error) {
+					if !errors.Is(err, tt.want) {
+						t.Errorf("the one that failed: got error %v, want %v", err, tt.want)
+					}
+				})
+			}
+			q.commit(t)
+			wantClients(t, db, 4)
+		})
+	}
+}
+
+func TestAPanicReachesItsCallerOnly(t *testing.T) {
+	for _, others := range []int{0, 3} {
+		t.Run(strconv.Itoa(others)+" others", func(t *testing.T) {
+			db := migrated(t, newPath(t))
+			q := hold(t, db)
+			q.running.Go(func() {
+				defer func() {
+					if got := recover(); got != "own" {
+						t.Errorf("got panic %v", got)
+					}
+				}()
+				err := db.Transact(t.Context(), func(*ent.Tx) error { panic("own") })
+				t.Errorf("no panic, error %v", err)
+			})
+			time.Sleep(2 * time.Millisecond)
+			for range others {
+				q.add(t.Context(), write(t.Context()), wantNoError(t))
+			}
+			q.commit(t)
+			wantClients(t, db, others)
+		})
+	}
+}
+
+func TestWhoWaitsInTheQueueLeavesWithItsCaller(t *testing.T) {
+	db := migrated(t, newPath(t))
+	q := hold(t, db)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	q.add(ctx, func(*ent.Tx) error { return errOwn }, func(err error) { ended <- err })
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) || err.Error() != "begin: context canceled" {
+		t.Errorf("got error %v", err)
+	}
+	q.commit(t)
+}
+
+func TestAClosedDatabaseTakesNoTransaction(t *testing.T) {
+	db := migrated(t, newPath(t))
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Transact(t.Context(), func(*ent.Tx) error { return errOwn }); err == nil || errors.Is(err, errOwn) {
+		t.Errorf("got error %v", err)
+	}
+}

@@ -1,0 +1,38 @@
+package storage
+
+import (
+	"context"
+
+	"clientsd/ent"
+	"clientsd/server/secret"
+)
+
+// checkID is the id of the one row in keyset_checks.
+const checkID = 1
+
+// addCheck stores the row that knows the keyset.
+func addCheck(ctx context.Context, db *ent.Client, keyset *secret.Keyset) error {
+	sealed, err := keyset.SealCheck()
+	if err != nil {
+		return err
+	}
+	return ent.InTx(ctx, db, func(tx *ent.Tx) error {
+		return tx.KeysetCheck.Create().SetID(checkID).SetSealed(sealed).Exec(ctx)
+	})
+}
+
+// isKnown reports whether the database was made with keyset, and false if it has
+// no row that tells. ErrKeysetWrong if it was made with another one.
+func isKnown(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (bool, error) {
+	check, err := db.KeysetCheck.Get(ctx, checkID)
+	switch {
+	case ent.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case keyset.OpenCheck(check.Sealed) != nil:
+		return false, ErrKeysetWrong
+	default:
+		return true, nil
+	}
+}

@@ -1,0 +1,132 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"entgo.io/ent/dialect"
+
+	"clientsd/server/database"
+	"clientsd/server/secret"
+)
+
+// openPostgres makes neither keyset nor database: several servers share both.
+func openPostgres(ctx context.Context, config Config) (s *Storage, err error) {
+	s = &Storage{}
+	if err := s.loadKeyset(config); err != nil {
+		return nil, err
+	}
+	if s.DB, err = database.OpenPostgres(ctx, config.Postgres); err != nil {
+		return nil, err
+	}
+	err = s.preparePostgres(ctx, config)
+	if err == nil {
+		err = s.acceptRestored(ctx, config.Restored)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", s.DB.Name(), err), s.DB.Close())
+	}
+	return s, nil
+}
+
+func (s *Storage) loadKeyset(config Config) (err error) {
+	switch {
+	case config.KeysetContent != "":
+		s.Keyset, err = secret.ParseKeyset([]byte(config.KeysetContent))
+	case config.KeysetFile != "":
+		s.KeysetFile = config.KeysetFile
+		s.Keyset, err = secret.ReadKeyset(s.KeysetFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: restore it from its backup, or make the first one with clientsd keyset create", err)
+		}
+	default:
+		err = ErrKeysetNotGiven
+	}
+	return err
+}
+
+// preparePostgres refuses what it must before anything is written.
+func (s *Storage) preparePostgres(ctx context.Context, config Config) error {
+	schema, err := s.DB.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	if schema == database.NewerSchema {
+		return database.ErrNewerSchema
+	}
+	known := false
+	if schema != database.EmptySchema {
+		if known, err = s.isKeysetKnown(ctx); err != nil {
+			return err
+		}
+		if err := s.checkRestored(ctx, s.DB.Read, dialect.Postgres, config.Restored); err != nil {
+			return err
+		}
+	}
+	if err := s.checkDurability(ctx, config.RequireSyncStandby); err != nil {
+		return err
+	}
+	if config.Migrate {
+		return s.migrate(ctx)
+	}
+	if schema != database.CurrentSchema || !known {
+		return database.ErrOlderSchema
+	}
+	return nil
+}
+
+// migrate brings the schema up to date and, the first time, stores the row that
+// knows the keyset. Several processes may do it at once.
+func (s *Storage) migrate(ctx context.Context) (err error) {
+	if s.Migrated, err = s.DB.Migrate(ctx); err != nil {
+		return err
+	}
+	known, err := s.isKeysetKnown(ctx)
+	if err != nil || known {
+		return err
+	}
+	addErr := addCheck(ctx, s.DB.Write, s.Keyset)
+	known, err = s.isKeysetKnown(ctx) // another process may have been faster
+	if err != nil || known {
+		return err
+	}
+	return addErr
+}
+
+// isKeysetKnown reports whether the database was made with the keyset, and false
+// if it was not made with any yet. ErrKeysetWrong if it was made with another.
+func (s *Storage) isKeysetKnown(ctx context.Context) (bool, error) {
+	known, err := isKnown(ctx, s.DB.Read, s.Keyset)
+	if err == nil && !known {
+		err = s.refuseSealed(ctx)
+	}
+	return known, err
+}
+
+// refuseSealed returns ErrKeysetWrong if the database holds what a keyset has
+// sealed: it had a check once.
+func (s *Storage) refuseSealed(ctx context.Context) error {
+	clients, clientsErr := s.DB.Read.OAuthClient.Query().Exist(ctx)
+	keys, keysErr := s.DB.Read.SigningKey.Query().Exist(ctx)
+	if err := errors.Join(clientsErr, keysErr); err != nil {
+		return err
+	}
+	if clients || keys {
+		return ErrKeysetWrong
+	}
+	return nil
+}
+
+func (s *Storage) checkDurability(ctx context.Context, requireSyncStandby bool) error {
+	durability, err := s.DB.Durability(ctx)
+	if err != nil {
+		return err
+	}
+	s.Warnings = durability.Warnings()
+	if requireSyncStandby {
+		return durability.RequireSyncStandby()
+	}
+	return nil
+}
