@@ -1,0 +1,75 @@
+package backup_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"clientsd/ent"
+	"clientsd/server/secret"
+	"clientsd/server/storage"
+)
+
+// register makes a client; version 0 makes a public one.
+func register(t *testing.T, s *storage.Storage, version int64) *ent.OAuthClient {
+	t.Helper()
+	id, at := uuid.New(), time.Now().UTC()
+	create := s.DB.Write.OAuthClient.Create().
+		SetID(id).SetOrganisation("default").SetCreatedAt(at).SetUpdatedAt(at).
+		SetName("n").SetRedirectURI("https://example.com/").SetWebsiteURL("https://example.com").SetDescription("d").
+		SetSupportsRefreshToken(true).SetSupportsImplicitGrant(true).SetSupportsDeviceCodeGrant(true).SetSupportsCodeGrant(true).
+		SetUsesManagedBuckets(true).SetApplicationBindings(nil).SetAllowedDelegators(nil).
+		SetBackchannelLogoutSessionRequired(true).SetFrontchannelLogoutSessionRequired(true).
+		SetPostLogoutRedirectUris(nil).SetIsVerified(true).SetHasSecret(version > 0)
+	if version > 0 {
+		plain := secret.Generate(secret.DefaultPrefix)
+		digest := secret.DigestOf(id, plain)
+		sealed, err := s.Keyset.Seal(id, digest, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		create.SetSecretDigest(digest[:]).SetSecretSealed(sealed).SetSecretVersion(version).SetSecretCreatedAt(at)
+	}
+	row, err := create.Save(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row
+}
+
+func execute(t *testing.T, s *storage.Storage, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		if _, err := s.DB.Write.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// damage makes rows of the database break a rule of their table, which only who
+// reads all of them notices.
+func damage(t *testing.T, s *storage.Storage) {
+	t.Helper()
+	execute(t, s,
+		"PRAGMA writable_schema = on",
+		"UPDATE sqlite_schema SET sql = replace(sql, '`secret_created_at` datetime NULL', '`secret_created_at` datetime NOT NULL') WHERE name = 'oauth_clients'",
+		"PRAGMA writable_schema = off")
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
