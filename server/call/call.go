@@ -24,6 +24,7 @@ var acceptedID = regexp.MustCompile(`^[0-9A-Za-z._-]{1,64}$`)
 
 type info struct {
 	id, address string
+	result      Result
 }
 
 type contextKey struct{}
@@ -37,22 +38,16 @@ func Identify(next http.Handler) http.Handler {
 			id = uuid.NewString()
 		}
 		w.Header().Set(IDHeader, id)
-		ctx := context.WithValue(r.Context(), contextKey{}, info{id: id, address: host(r.RemoteAddr)})
+		ctx := context.WithValue(r.Context(), contextKey{}, &info{id: id, address: host(r.RemoteAddr)})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
 // ID is the id of the call, or empty outside of one.
-func ID(ctx context.Context) string {
-	i, _ := ctx.Value(contextKey{}).(info)
-	return i.id
-}
+func ID(ctx context.Context) string { return infoOf(ctx).id }
 
 // Address is where the call came from, or empty outside of one.
-func Address(ctx context.Context) string {
-	i, _ := ctx.Value(contextKey{}).(info)
-	return i.address
-}
+func Address(ctx context.Context) string { return infoOf(ctx).address }
 
 // Caller is who makes this call, through the named face. Without an access
 // token it is the zero Caller, which sees no client.
@@ -61,7 +56,7 @@ func Caller(ctx context.Context, face string) oauthclient.Caller {
 	if !ok {
 		return oauthclient.Caller{}
 	}
-	i, _ := ctx.Value(contextKey{}).(info)
+	i := infoOf(ctx)
 	return oauthclient.Caller{
 		Organisation: principal.Organisation,
 		Home:         principal.Organisation,
@@ -73,6 +68,14 @@ func Caller(ctx context.Context, face string) oauthclient.Caller {
 		Address:      i.address,
 		Face:         face,
 	}
+}
+
+// infoOf is what Identify knows of the call; outside of one, nothing.
+func infoOf(ctx context.Context) *info {
+	if i, ok := ctx.Value(contextKey{}).(*info); ok {
+		return i
+	}
+	return &info{}
 }
 
 func host(address string) string {

@@ -45,9 +45,9 @@ func New(log *slog.Logger) *Log {
 }
 
 // Note logs a denial, or counts it if its kind was logged in this window.
-func (l *Log) Note(ctx context.Context, d Denial, requestID string) {
+func (l *Log) Note(ctx context.Context, d Denial) {
 	if l.isFirst(d) {
-		l.log.WarnContext(ctx, "denied", "caller", d.Caller, "call", d.Call, "reason", d.Reason, "request_id", requestID)
+		l.log.WarnContext(ctx, "denied", "caller", d.Caller, "call", d.Call, "reason", d.Reason)
 	}
 }
 

@@ -23,14 +23,13 @@ func newLog() (*denial.Log, *bytes.Buffer) {
 }
 
 // lines are the entries so far, in any order, each as one text: message,
-// caller, call, reason and request id or count.
+// caller, call, reason and count.
 func lines(t *testing.T, text *bytes.Buffer) []string {
 	t.Helper()
 	var found []string
 	for line := range strings.Lines(text.String()) {
 		var entry struct {
 			Level, Msg, Caller, Call, Reason string
-			RequestID                        string `json:"request_id"`
 			More                             int
 		}
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
@@ -39,7 +38,7 @@ func lines(t *testing.T, text *bytes.Buffer) []string {
 		if entry.Level != "WARN" {
 			t.Errorf("level %s: %s", entry.Level, line)
 		}
-		found = append(found, fmt.Sprintf("%s: %s|%s|%s|%s|%d", entry.Msg, entry.Caller, entry.Call, entry.Reason, entry.RequestID, entry.More))
+		found = append(found, fmt.Sprintf("%s: %s|%s|%s|%d", entry.Msg, entry.Caller, entry.Call, entry.Reason, entry.More))
 	}
 	text.Reset()
 	slices.Sort(found)
@@ -57,30 +56,30 @@ var denied = denial.Denial{Caller: "mallory", Call: "/service/Method", Reason: "
 
 func TestTheFirstDenialIsLoggedAtOnceAndTheRestInOneLine(t *testing.T) {
 	log, text := newLog()
-	for i := range 100 {
-		log.Note(t.Context(), denied, fmt.Sprintf("request-%d", i))
+	for range 100 {
+		log.Note(t.Context(), denied)
 	}
-	wantLines(t, text, "denied: mallory|/service/Method|no|request-0|0")
+	wantLines(t, text, "denied: mallory|/service/Method|no|0")
 	log.Flush(t.Context())
-	wantLines(t, text, "denied more often: mallory|/service/Method|no||99")
+	wantLines(t, text, "denied more often: mallory|/service/Method|no|99")
 	log.Flush(t.Context())
 	wantLines(t, text)
 }
 
 func TestADenialAloneIsOneLine(t *testing.T) {
 	log, text := newLog()
-	log.Note(t.Context(), denied, "one")
+	log.Note(t.Context(), denied)
 	log.Flush(t.Context())
-	wantLines(t, text, "denied: mallory|/service/Method|no|one|0")
+	wantLines(t, text, "denied: mallory|/service/Method|no|0")
 }
 
 func TestTheNextWindowBeginsAnew(t *testing.T) {
 	log, text := newLog()
-	for _, id := range []string{"first", "second"} {
-		log.Note(t.Context(), denied, id)
-		log.Note(t.Context(), denied, "folded")
+	for range 2 {
+		log.Note(t.Context(), denied)
+		log.Note(t.Context(), denied)
 		log.Flush(t.Context())
-		wantLines(t, text, "denied more often: mallory|/service/Method|no||1", "denied: mallory|/service/Method|no|"+id+"|0")
+		wantLines(t, text, "denied more often: mallory|/service/Method|no|1", "denied: mallory|/service/Method|no|0")
 	}
 }
 
@@ -92,39 +91,39 @@ func TestDenialsThatDifferInAnythingAreNotFolded(t *testing.T) {
 		{Caller: denied.Caller, Call: "/other", Reason: denied.Reason},
 		{Caller: denied.Caller, Call: denied.Call, Reason: "never"},
 	} {
-		log.Note(t.Context(), d, "id")
+		log.Note(t.Context(), d)
 	}
 	wantLines(t, text,
-		"denied: mallory|/other|no|id|0",
-		"denied: mallory|/service/Method|never|id|0",
-		"denied: mallory|/service/Method|no|id|0",
-		"denied: trudy|/service/Method|no|id|0")
+		"denied: mallory|/other|no|0",
+		"denied: mallory|/service/Method|never|0",
+		"denied: mallory|/service/Method|no|0",
+		"denied: trudy|/service/Method|no|0")
 }
 
 func TestManyKindsAreCountedTogether(t *testing.T) {
 	log, text := newLog()
 	const kinds, beyond = 1024, 500
 	for i := range kinds + beyond {
-		log.Note(t.Context(), denial.Denial{Caller: strconv.Itoa(i)}, "id")
+		log.Note(t.Context(), denial.Denial{Caller: strconv.Itoa(i)})
 	}
-	log.Note(t.Context(), denial.Denial{Caller: "0"}, "id")
+	log.Note(t.Context(), denial.Denial{Caller: "0"})
 	if got := len(lines(t, text)); got != kinds {
 		t.Errorf("got %d lines, want %d", got, kinds)
 	}
 	log.Flush(t.Context())
-	wantLines(t, text, "denied more often: 0||||1", "denied more often: others||various||500")
+	wantLines(t, text, "denied more often: 0|||1", "denied more often: others||various|500")
 }
 
 func TestWhatCallersChooseStaysInItsLine(t *testing.T) {
 	log, text := newLog()
 	evil := "a\n{\"msg\":\"forged\"}\r\x1b[31mred\x00\u2028\"\\"
-	log.Note(t.Context(), denial.Denial{Caller: evil, Call: evil, Reason: evil}, "id")
-	log.Note(t.Context(), denial.Denial{Caller: evil, Call: evil, Reason: evil}, "id")
+	log.Note(t.Context(), denial.Denial{Caller: evil, Call: evil, Reason: evil})
+	log.Note(t.Context(), denial.Denial{Caller: evil, Call: evil, Reason: evil})
 	log.Flush(t.Context())
 	if strings.ContainsAny(text.String(), "\x1b\x00\r") {
 		t.Errorf("the log has control characters: %q", text)
 	}
-	wantLines(t, text, fmt.Sprintf("denied more often: %s|%[1]s|%[1]s||1", evil), fmt.Sprintf("denied: %s|%[1]s|%[1]s|id|0", evil))
+	wantLines(t, text, fmt.Sprintf("denied more often: %s|%[1]s|%[1]s|1", evil), fmt.Sprintf("denied: %s|%[1]s|%[1]s|0", evil))
 }
 
 func TestNothingIsLostWhenManyAreDeniedAtOnce(t *testing.T) {
@@ -133,11 +132,11 @@ func TestNothingIsLostWhenManyAreDeniedAtOnce(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 100 {
-				log.Note(t.Context(), denied, "id")
+				log.Note(t.Context(), denied)
 			}
 		})
 	}
 	group.Wait()
 	log.Flush(t.Context())
-	wantLines(t, text, "denied more often: mallory|/service/Method|no||799", "denied: mallory|/service/Method|no|id|0")
+	wantLines(t, text, "denied more often: mallory|/service/Method|no|799", "denied: mallory|/service/Method|no|0")
 }

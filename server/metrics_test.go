@@ -1,0 +1,200 @@
+package server_test
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	clientsdv1 "clientsd/gen/go/clientsd/v1"
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/server"
+	"clientsd/server/servertest"
+)
+
+// allWays are those of every face, the main one included.
+func allWays() []way {
+	list := ways()
+	for _, protocol := range servertest.Protocols() {
+		list = append(list, way{name: "main face, " + protocol.Name, face: "xeonr", rotate: func(t testing.TB, s *servertest.Server, c attempt) (string, told) {
+			t.Helper()
+			answer, _ := s.Clients(protocol, c.token).RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: c.clientID, IncludeSecret: true})
+			return answer.GetClientSecret(), told{}
+		}})
+	}
+	return list
+}
+
+func TestRotationsAreCountedByFaceAndOutcome(t *testing.T) {
+	s := startWatched(t)
+	id, public := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.PublicRequest()).GetClientId()
+	good, bare := s.Token(t, faceScopes...), s.Token(t)
+	outcomes := map[string]attempt{
+		"ok":                  {token: good, clientID: id},
+		"not_found":           {token: good, clientID: uuid.NewString()},
+		"failed_precondition": {token: good, clientID: public},
+		"permission_denied":   {token: bare, clientID: id},
+		"unauthenticated":     {token: "bad", clientID: id},
+	}
+	want := map[string]float64{}
+	for _, w := range allWays() {
+		for outcome, attempt := range outcomes {
+			secret, _ := w.rotate(t, s.Server, attempt)
+			if (secret != "") != (outcome == "ok") {
+				t.Fatalf("%s: got a secret: %v, for an outcome of %s", w.name, secret != "", outcome)
+			}
+			want[fmt.Sprintf(`{face=%q,outcome=%q}`, w.face, outcome)]++
+		}
+	}
+	s.want(t, "clientsd_rotations_total", want)
+	s.want(t, "clientsd_secrets_released_total", map[string]float64{
+		`{face="vigilo",method="/clients/{client_id}/regenerate-secret"}`:                              2,
+		`{face="zitadel",method="/management/v1/"}`:                                                    1,
+		`{face="zitadel",method="zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"}`: 5,
+		`{face="xeonr",method="xeonr.auth.api.v1.ClientsService/RegenerateSecret"}`:                    5,
+		`{face="xeonr",method="xeonr.auth.api.v1.ClientsService/CreateClient"}`:                        1,
+	})
+}
+
+func TestSecretsThatAreReadAreCountedAndOthersAreNot(t *testing.T) {
+	s := startWatched(t)
+	id := s.Create(t, servertest.Request()).GetClientId()
+	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
+		for _, secret := range []bool{true, false, true} {
+			_, err := s.Clients(protocol, s.Token(t, servertest.All...)).GetClient(t.Context(), &apiv1.GetClientRequest{ClientId: id, IncludeSecret: secret})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	s.want(t, "clientsd_secrets_released_total", map[string]float64{
+		`{face="xeonr",method="xeonr.auth.api.v1.ClientsService/CreateClient"}`: 1,
+		`{face="xeonr",method="xeonr.auth.api.v1.ClientsService/GetClient"}`:    10,
+	})
+}
+
+// overlapping asks about the previous secret of a client while it is valid.
+func overlapping(t *testing.T, s *servertest.Server) *clientsdv1.VerifySecretRequest {
+	t.Helper()
+	made := s.Create(t, servertest.Request())
+	_, err := clientsOf(t, s).RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{
+		ClientId: made.GetClientId(), PreviousSecretValidFor: durationpb.New(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &clientsdv1.VerifySecretRequest{ClientId: made.GetClientId(), Secret: made.GetClientSecret()}
+}
+
+func TestVerificationsAreCountedByMatch(t *testing.T) {
+	s := startWatched(t, func(c *server.Config) { c.FailureRate = 1 }) // ten at once
+	previous := overlapping(t, s.Server)
+	s.Verify(t, previous.GetClientId(), previous.GetSecret())
+	current := s.Create(t, servertest.Request())
+	for range 2 {
+		s.Verify(t, current.GetClientId(), current.GetClientSecret())
+	}
+	throttled := 0
+	for i := range 30 {
+		_, err := s.Secrets(over, s.Token(t, verify)).VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{
+			ClientId: current.GetClientId(), Secret: current.GetClientSecret() + strconv.Itoa(i),
+		})
+		if err != nil {
+			throttled++
+		}
+	}
+	if throttled == 0 {
+		t.Error("no wrong secret was throttled")
+	}
+	s.want(t, "clientsd_verifications_total", map[string]float64{`{match="current"}`: 2, `{match="previous"}`: 1, `{match="none"}`: 30})
+}
+
+// Half of these codes come from what stands before the handlers, in the words of
+// the protocol: gRPC says them in a trailer or a header.
+func TestCallsAreCountedByWhatTheirCallerIsToldInEveryProtocol(t *testing.T) {
+	clock := &fuse{}
+	s := startWatched(t, func(c *server.Config) { c.Clock = clock.now })
+	token := s.Token(t, servertest.All...)
+	previous := overlapping(t, s.Server)
+	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
+		get := func(token, id string) {
+			_, _ = s.Clients(protocol, token).GetClient(t.Context(), &apiv1.GetClientRequest{ClientId: id}) // the metric tells
+		}
+		get("", uuid.NewString())
+		get("bad", uuid.NewString())
+		get(s.Token(t), uuid.NewString())
+		get(token, uuid.NewString())
+		get(token, "no id")
+		get(token, strings.Repeat("x", 100<<10))
+		_, _ = s.Clients(protocol, token).ListClients(t.Context(), &apiv1.ListClientsRequest{})
+		clock.light(2) // the first to read it checks the token, the second the end of the overlap
+		_, _ = s.Secrets(protocol, token).VerifySecret(t.Context(), previous)
+		clock.light(math.MaxInt64)
+	})
+	series := func(method, code string) string {
+		return fmt.Sprintf(`{code=%q,face="xeonr",method="xeonr.auth.api.v1.ClientsService/%s"}`, code, method)
+	}
+	s.want(t, "clientsd_call_duration_seconds_count", map[string]float64{
+		series("GetClient", "unauthenticated"):                                               10,
+		series("GetClient", "permission_denied"):                                             5,
+		series("GetClient", "not_found"):                                                     5,
+		series("GetClient", "invalid_argument"):                                              5,
+		series("GetClient", "resource_exhausted"):                                            5,
+		series("CreateClient", "ok"):                                                         1,
+		series("RegenerateSecret", "ok"):                                                     1,
+		series("ListClients", "ok"):                                                          5,
+		`{code="internal",face="clientsd",method="clientsd.v1.SecretsService/VerifySecret"}`: 5,
+	})
+	if got := s.scrape(t)["clientsd_calls_in_flight"]; got != 0 {
+		t.Errorf("got %v calls in flight", got)
+	}
+}
+
+func TestWhatIsNoCallIsCountedByItsPattern(t *testing.T) {
+	s := startWatched(t)
+	want := map[string]float64{}
+	for path, route := range map[string]string{
+		"/livez":                      `{code="ok",face="none",method="/livez"}`,
+		"/readyz":                     `{code="ok",face="none",method="/readyz"}`,
+		"/openapi.yaml":               `{code="ok",face="none",method="/openapi.yaml"}`,
+		"/.well-known/jwks.json":      `{code="ok",face="none",method="/.well-known/jwks.json"}`,
+		"/logos/x/y.png":              `{code="not_found",face="none",method="/logos/{client}/{file}"}`,
+		"/nothing":                    `{code="not_found",face="none",method="unknown"}`,
+		"/client/x/regenerate-secret": `{code="unimplemented",face="vigilo",method="/clients/{client_id}/regenerate-secret"}`,
+		"/management/v1/nothing":      `{code="unauthenticated",face="zitadel",method="/management/v1/"}`,
+
+		clientsService + "GetClient":   `{code="unauthenticated",face="xeonr",method="xeonr.auth.api.v1.ClientsService/GetClient"}`,
+		clientsService + "Nothing":     `{code="unauthenticated",face="none",method="unknown"}`,
+		"/grpc.health.v1.Health/Check": `{code="unimplemented",face="none",method="/grpc.health.v1.Health/Check"}`,
+	} {
+		get(t, s.Server, path)
+		want[route]++
+	}
+	s.want(t, "clientsd_call_duration_seconds_count", want)
+}
+
+func TestACallThatRunsIsInFlight(t *testing.T) {
+	s := startWatched(t)
+	id := s.Create(t, servertest.Request()).GetClientId()
+	slow := rotateSlowly(t, s.Server, id)
+	s.want(t, "clientsd_calls_in_flight", map[string]float64{"": 1})
+	slow.finish(t)
+	s.want(t, "clientsd_calls_in_flight", map[string]float64{})
+}
+
+// A writer that is wrapped must not hide from net/http whom to hang up on. It
+// would read a rest as short as this one to its end.
+func TestACallerWhoSendsTooMuchIsHungUpOn(t *testing.T) {
+	s := servertest.Start(t)
+	request := newCall(t, s, vigiloPath(uuid.NewString()), s.Token(t, clientManage), strings.NewReader(strings.Repeat("x", 100<<10)))
+	response, _ := servertest.Do(t, request)
+	if response.StatusCode != http.StatusRequestEntityTooLarge || !response.Close {
+		t.Errorf("got %s, and the connection is closed: %v", response.Status, response.Close)
+	}
+}

@@ -1,0 +1,96 @@
+package telemetry
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// codeOK is the code of a call that went well; the others are Connect's.
+const codeOK = "ok"
+
+// metrics are those of calls. Labels hold words of ours only: see [Route].
+type metrics struct {
+	inFlight      prometheus.Gauge
+	durations     *prometheus.HistogramVec
+	rotations     *prometheus.CounterVec
+	released      *prometheus.CounterVec
+	verifications *prometheus.CounterVec
+}
+
+func newMetrics(registry *prometheus.Registry, version string) metrics {
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "clientsd_build_info", Help: "1, with the version of the binary and of Go.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	m := metrics{
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "clientsd_calls_in_flight", Help: "Requests that are being answered.",
+		}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "clientsd_call_duration_seconds", Help: "Time from a request's header to the end of its answer, by what came of it.",
+			// From a read without contention to the default deadline.
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"face", "method", "code"}),
+		rotations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "clientsd_rotations_total", Help: "Calls to rotate a secret, by what came of them. A repetition under an idempotency key counts too.",
+		}, []string{"face", "outcome"}),
+		released: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "clientsd_secrets_released_total", Help: "Answers that carried a secret.",
+		}, []string{"face", "method"}),
+		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "clientsd_verifications_total", Help: "Secrets that were looked at, by which of the client's they matched.",
+		}, []string{"match"}),
+	}
+	registry.MustRegister(
+		build, m.inFlight, m.durations, m.rotations, m.released, m.verifications,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// A Route is one kind of request, under the name by which it is counted: there
+// are only as many as the server makes when it starts.
+type Route struct {
+	// Face is the contract it belongs to.
+	Face string
+	// Method is the procedure without the slash in front of it or, beginning with a
+	// slash, the pattern of a path.
+	Method string
+	// Rotates says that it is a rotation of a secret.
+	Rotates bool
+
+	ok prometheus.Observer
+}
+
+// Route makes a Route. Its series begin at zero, not with the first call.
+func (t *Telemetry) Route(r Route) *Route {
+	r.ok = t.metrics.durations.WithLabelValues(r.Face, r.Method, codeOK)
+	if r.Rotates {
+		t.metrics.rotations.WithLabelValues(r.Face, codeOK)
+	}
+	return &r
+}
+
+// Verifications counts the secrets with one result of the comparison.
+func (t *Telemetry) Verifications(match string) prometheus.Counter {
+	return t.metrics.verifications.WithLabelValues(match)
+}
+
+// count counts a call. A call that went well is spared the search for its series.
+func (m *metrics) count(call Call, took time.Duration) {
+	duration := call.Route.ok
+	if call.Code != codeOK {
+		duration = m.durations.WithLabelValues(call.Route.Face, call.Route.Method, call.Code)
+	}
+	duration.Observe(took.Seconds())
+	if call.Route.Rotates {
+		m.rotations.WithLabelValues(call.Route.Face, call.Code).Inc()
+	}
+	if call.SecretReleased {
+		m.released.WithLabelValues(call.Route.Face, call.Route.Method).Inc()
+	}
+}

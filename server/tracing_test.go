@@ -1,0 +1,232 @@
+package server_test
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"clientsd/server"
+	"clientsd/server/servertest"
+	"clientsd/server/storage"
+)
+
+const (
+	remoteTrace = "0af7651916cd43dd8448eb211c80319c"
+	remoteSpan  = "b7ad6b7169203331"
+)
+
+// traced is the header of a caller who has a trace, and much to tell.
+func traced() []string {
+	return []string{
+		"X-Request-Id", "call-17", "Traceparent", "00-" + remoteTrace + "-" + remoteSpan + "-01",
+		"Tracestate", "vendor=free-text", "Baggage", "user=free-text", "User-Agent", "free-text", "X-Forwarded-For", "free-text",
+	}
+}
+
+// The spans hold these words and no others: no address, no path, no header but
+// the id.
+func TestSpansTellOfEveryFaceInWordsOfOurs(t *testing.T) {
+	c := startCollector(t)
+	s := servertest.Start(t)
+	nobody := uuid.NewString()
+	for _, path := range []string{clientsService + "GetClient", vigiloPath(nobody), restPath(application, nobody)} {
+		ask(t, s, http.MethodPost, path, s.Token(t, faceScopes...), `{"clientId": "`+nobody+`"}`, traced()...)
+	}
+	for _, path := range []string{"/nothing/free-text", "/logos/free-text/b.png", "/client/free-text/regenerate-secret", clientsService + "GetPublicClients"} {
+		get(t, s, path, traced()...)
+	}
+	ask(t, s, "FREE-TEXT", clientsService+"ListClients", "bad", "{}", traced()...)
+	s.Stop(t)
+	want := []string{
+		"GET /clients/{client_id}/regenerate-secret||clientsd.code=unimplemented|clientsd.face=vigilo|http.request.method=GET|http.response.status_code=405|http.route=/clients/{client_id}/regenerate-secret",
+		"GET /logos/{client}/{file}||clientsd.code=not_found|clientsd.face=none|http.request.method=GET|http.response.status_code=404|http.route=/logos/{client}/{file}",
+		"POST /clients/{client_id}/regenerate-secret||clientsd.code=not_found|clientsd.face=vigilo|http.request.method=POST|http.response.status_code=401|http.route=/clients/{client_id}/regenerate-secret",
+		"POST /management/v1/||clientsd.code=not_found|clientsd.face=zitadel|http.request.method=POST|http.response.status_code=404|http.route=/management/v1/",
+		"unknown||clientsd.code=not_found|clientsd.face=none|http.request.method=GET|http.response.status_code=404",
+		"xeonr.auth.api.v1.ClientsService/GetClient|xeonr.auth.api.v1.ClientsService/GetClient|error.type=NOT_FOUND|rpc.method=xeonr.auth.api.v1.ClientsService/GetClient|rpc.response.status_code=NOT_FOUND|rpc.system.name=connectrpc",
+		"xeonr.auth.api.v1.ClientsService/GetClient||clientsd.code=not_found|clientsd.face=xeonr|http.request.method=POST|http.response.status_code=404",
+		"xeonr.auth.api.v1.ClientsService/GetPublicClients||clientsd.code=unimplemented|clientsd.face=xeonr|http.request.method=GET|http.response.status_code=415",
+		"xeonr.auth.api.v1.ClientsService/ListClients||clientsd.code=unauthenticated|clientsd.face=xeonr|http.request.method=_OTHER|http.response.status_code=401",
+		"zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret|POST /management/v1/|error.type=NOT_FOUND|rpc.method=zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret|rpc.response.status_code=NOT_FOUND|rpc.system.name=connectrpc",
+	}
+	got := c.told()
+	for i := range got {
+		got[i] = strings.Replace(got[i], "|clientsd.request_id=call-17", "", 1)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+	if raw := c.raw.String(); strings.Contains(strings.ToLower(raw), "free-text") || strings.Contains(raw, "127.0.0.1") {
+		t.Errorf("what was exported holds what the caller has sent, or an address:\n%q", raw)
+	}
+}
+
+func TestTheCauseOfAFaultIsNotInItsSpan(t *testing.T) {
+	c := startCollector(t)
+	s := servertest.Start(t)
+	exec(t, s, "ALTER TABLE oauth_clients RENAME TO gone")
+	ask(t, s, http.MethodPost, clientsService+"ListClients", s.Token(t, read), "{}", traced()...)
+	s.Stop(t)
+	want := []string{
+		"xeonr.auth.api.v1.ClientsService/ListClients|xeonr.auth.api.v1.ClientsService/ListClients|error.type=INTERNAL|rpc.method=xeonr.auth.api.v1.ClientsService/ListClients|rpc.response.status_code=INTERNAL|rpc.system.name=connectrpc|status=" + internalError,
+		"xeonr.auth.api.v1.ClientsService/ListClients||clientsd.code=internal|clientsd.face=xeonr|clientsd.request_id=call-17|http.request.method=POST|http.response.status_code=500|status=internal",
+	}
+	if diff := cmp.Diff(want, c.told()); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+	if line := lineAbout(t, s, "call failed"); !strings.Contains(s.Logs.String(), "oauth_clients") ||
+		line["request_id"] != "call-17" || line["trace_id"] != hex.EncodeToString(c.spans[0].GetTraceId()) {
+		t.Errorf("the log does not tell the cause and the trace: %v", line)
+	}
+}
+
+// lineAbout is the first line of the log with a message.
+func lineAbout(t *testing.T, s *servertest.Server, message string) map[string]any {
+	t.Helper()
+	for text := range strings.Lines(s.Logs.String()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		if line["msg"] == message {
+			return line
+		}
+	}
+	t.Fatalf("the log has no %q:\n%s", message, s.Logs)
+	return nil
+}
+
+// Whoever can call must not choose trace ids, nor what is sampled.
+func TestATraceOfTheCallersIsLinkedAndContinuedOnlyIfItIsTrusted(t *testing.T) {
+	for name, trusted := range map[string]bool{"not trusted": false, "trusted": true} {
+		t.Run(name, func(t *testing.T) {
+			c := startCollector(t)
+			s := servertest.Start(t, func(config *server.Config) { config.TrustRemoteSpans = trusted })
+			get(t, s, "/livez", traced()...)
+			get(t, s, "/readyz", "Traceparent", "00-not-a-trace-01")
+			s.Stop(t)
+			span := c.of(t, "GET /livez")
+			continued := hex.EncodeToString(span.GetTraceId()) == remoteTrace && hex.EncodeToString(span.GetParentSpanId()) == remoteSpan
+			var links []string
+			for _, link := range span.GetLinks() {
+				links = append(links, hex.EncodeToString(link.GetTraceId())+" "+hex.EncodeToString(link.GetSpanId())+" "+link.GetTraceState())
+			}
+			wantLinks := []string{remoteTrace + " " + remoteSpan + " "}
+			if trusted {
+				wantLinks = nil
+			}
+			if continued != trusted || !slices.Equal(links, wantLinks) {
+				t.Errorf("the trace is continued: %v; links %q, want %q", continued, links, wantLinks)
+			}
+			if other := c.of(t, "GET /readyz"); len(other.GetParentSpanId()) > 0 || len(other.GetLinks()) > 0 {
+				t.Errorf("what is no trace is taken for one: %v", other)
+			}
+		})
+	}
+}
+
+func TestALineOfTheLogNamesTheTraceOfItsCall(t *testing.T) {
+	c := startCollector(t)
+	s := servertest.Start(t)
+	ask(t, s, http.MethodPost, clientsService+"ListClients", "bad", "{}", traced()...)
+	s.Stop(t)
+	span := c.of(t, "xeonr.auth.api.v1.ClientsService/ListClients")
+	line := lineAbout(t, s, "denied")
+	want := map[string]any{
+		"request_id": "call-17", "trace_id": hex.EncodeToString(span.GetTraceId()), "span_id": hex.EncodeToString(span.GetSpanId()),
+	}
+	for name := range want {
+		if line[name] != want[name] {
+			t.Errorf("got %s %v, want %v", name, line[name], want[name])
+		}
+	}
+}
+
+func TestMetricsAreExportedAsPrometheusSeesThemAndAsOpenTelemetryNamesThem(t *testing.T) {
+	c := startCollector(t)
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
+	t.Setenv("OTEL_SERVICE_NAME", "registry")
+	s := servertest.Start(t, func(config *server.Config) { config.Version = "1.2.3" })
+	s.Create(t, servertest.Request())
+	s.Stop(t)
+	for _, want := range []string{"clientsd_rotations_total", "clientsd_call_duration_seconds", "go_goroutines", "rpc.server.call.duration"} {
+		if !slices.Contains(c.metrics, want) {
+			t.Errorf("there is no %s among %q", want, c.metrics)
+		}
+	}
+	for name, want := range map[string]string{"service.name": "registry", "service.version": "1.2.3", "deployment.environment.name": "test"} {
+		if got := c.resource[name]; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if err := uuid.Validate(c.resource["service.instance.id"]); err != nil {
+		t.Errorf("service.instance.id: %v", err)
+	}
+}
+
+func TestOnlyWhatTheEnvironmentAsksForIsExported(t *testing.T) {
+	for name, tt := range map[string]struct {
+		variables      map[string]string
+		spans, metrics bool
+	}{
+		"an endpoint for all":              {nil, true, true},
+		"no traces":                        {map[string]string{"OTEL_TRACES_EXPORTER": "none"}, false, true},
+		"no metrics":                       {map[string]string{"OTEL_METRICS_EXPORTER": "none"}, true, false},
+		"the SDK is disabled":              {map[string]string{"OTEL_SDK_DISABLED": "true"}, false, false},
+		"no endpoint":                      {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, false, false},
+		"no endpoint, but told not to try": {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "", "OTEL_TRACES_EXPORTER": "none"}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := startCollector(t)
+			for variable, value := range tt.variables {
+				t.Setenv(variable, value)
+			}
+			s := servertest.Start(t)
+			get(t, s, "/livez")
+			s.Stop(t)
+			if got := len(c.spans) > 0; got != tt.spans {
+				t.Errorf("spans are exported: %v", got)
+			}
+			if got := len(c.metrics) > 0; got != tt.metrics {
+				t.Errorf("metrics are exported: %v", got)
+			}
+		})
+	}
+}
+
+func TestAnExporterThatThereIsNotKeepsAServerFromStarting(t *testing.T) {
+	for variable, want := range map[string]string{
+		"OTEL_TRACES_EXPORTER":  "OTEL_TRACES_EXPORTER: unknown exporter or metrics producer",
+		"OTEL_METRICS_EXPORTER": "OTEL_METRICS_EXPORTER: unknown exporter or metrics producer",
+	} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "carrier-pigeon")
+			dir := t.TempDir()
+			_, err := server.New(t.Context(), server.Config{Addr: "127.0.0.1:0", Storage: storage.Config{Dir: dir, Create: true}})
+			if got := textOf(err); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if files := filesIn(t, dir); len(files) > 0 {
+				t.Errorf("the folder has %v", files)
+			}
+		})
+	}
+}
+
+func TestACollectorThatIsAwayHarmsNobody(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+freeAddress(t))
+	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "50") // milliseconds
+	s := servertest.Start(t)
+	made := s.Create(t, servertest.Request())
+	wantOnlySecret(t, s, made.GetClientId(), 1, made.GetClientSecret())
+	s.Stop(t)
+	if !strings.Contains(s.Logs.String(), `"msg":"telemetry is not delivered"`) {
+		t.Errorf("the log does not tell:\n%s", s.Logs)
+	}
+}
