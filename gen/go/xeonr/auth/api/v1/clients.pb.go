@@ -81,7 +81,8 @@ type Client struct {
 	// Where a user agent may be sent after logout. Empty: nowhere.
 	PostLogoutRedirectUris []string `protobuf:"bytes,23,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
 	// Which secret the client has now: 1 for the one it was created with, one
-	// more for each rotation. Absent: it has none.
+	// more for each rotation, and 1,000,000 more for each accepted restore of a
+	// backup. Absent: it has none.
 	SecretVersion *int64 `protobuf:"varint,100,opt,name=secret_version,json=secretVersion,proto3,oneof" json:"secret_version,omitempty"`
 	// When that secret was made. Absent: the client has none.
 	SecretCreatedAt *timestamppb.Timestamp `protobuf:"bytes,101,opt,name=secret_created_at,json=secretCreatedAt,proto3" json:"secret_created_at,omitempty"`

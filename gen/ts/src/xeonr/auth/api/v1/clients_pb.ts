@@ -191,7 +191,8 @@ export type Client = Message<"xeonr.auth.api.v1.Client"> & {
 
   /**
    * Which secret the client has now: 1 for the one it was created with, one
-   * more for each rotation. Absent: it has none.
+   * more for each rotation, and 1,000,000 more for each accepted restore of a
+   * backup. Absent: it has none.
    *
    * @generated from field: optional int64 secret_version = 100;
    */
