@@ -29,6 +29,10 @@ test: ## Run the tests; needs nothing but Go and gcc
 race: ## Run the tests under the race detector
 	go test -race ./...
 
+.PHONY: postgres
+postgres: ## Run the tests on a PostgreSQL server of their own
+	.ci/postgres go test -count=1 ./...
+
 .PHONY: bench
 bench: ## Measure; README.md says how to read it
 	go test -run '^$$' -bench . ./server/...
@@ -81,6 +85,17 @@ faces: ## Call the running binary with ZITADEL's own clients and curl
 .PHONY: linearizable
 linearizable: ## Check ten long histories of concurrent calls for linearizability
 	go test -count=1 -timeout 10m ./server/linearizable -histories 10 -operations 10000
+
+# Not by ./server/faults: go test shows what a test prints for its own folder only.
+FAULTS := CI=true go test -C server/faults -count=1 -timeout 40m -args -faults .
+
+.PHONY: faults
+faults: ## Kill, stop and starve the binary under load, long: a quarter of an hour
+	$(FAULTS) -cycles 100
+
+.PHONY: faults_short
+faults_short: ## Do the same, short: two minutes
+	$(FAULTS) -cycles 5
 
 .PHONY: fresh
 fresh: ## Check that what is generated is what the tree says
