@@ -33,6 +33,9 @@ type commands struct {
 	Token       command.Token       `cmd:"" help:"Mint an access token of the built-in issuer."`
 	Keyset      command.Keyset      `cmd:"" help:"Look after the keys that seal the secrets."`
 	SigningKey  command.SigningKey  `cmd:"" help:"Look after the keys of the built-in issuer."`
+	Backup      command.Backup      `cmd:"" help:"Copy the database, also beside a running server."`
+	Restore     command.Restore     `cmd:"" help:"Put a backup in the place of a database that is gone."`
+	Rollback    command.Rollback    `cmd:"" help:"Look after a database that was restored."`
 	Migrate     command.Migrate     `cmd:"" help:"Bring the database's schema up to date."`
 	Healthcheck command.Healthcheck `cmd:"" help:"Ask a running service whether it is ready."`
 	Version     command.Version     `cmd:"" help:"Print the version."`

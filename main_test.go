@@ -38,10 +38,11 @@ type process struct {
 	token   string
 }
 
-// startProcess returns once the server has logged where it serves.
-func startProcess(t *testing.T, dir string) *process {
+// startProcess returns once the server has logged where it serves. Flags are
+// given to serve.
+func startProcess(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Args[0], "serve", "--addr", "127.0.0.1:0", "--data-dir", dir)
+	command := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0", "--data-dir", dir}, flags...)...)
 	command.Env = append(os.Environ(), asProgram+"=1")
 	stderr, err := command.StderrPipe()
 	if err != nil {

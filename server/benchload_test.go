@@ -47,17 +47,25 @@ func newBenchLoad(b *testing.B) *benchLoad {
 	for range benchClients {
 		client := server.CreateAs(b, load.token, servertest.Request())
 		id := client.GetClientId()
-		load.rotations = append(load.rotations, benchCall{
-			apiv1connect.ClientsServiceRegenerateSecretProcedure, fmt.Sprintf(`{"clientId":%q,"includeSecret":true}`, id),
-		})
+		load.addRotation(id)
 		load.zitadel = append(load.zitadel, benchCall{restPath(client.GetApplicationId(), id), `{}`})
 		load.vigilo = append(load.vigilo, benchCall{vigiloPath(id), `{}`})
 		load.reads = append(load.reads, benchCall{apiv1connect.ClientsServiceGetClientProcedure, fmt.Sprintf(`{"clientId":%q}`, id)})
-		load.verifications = append(load.verifications, benchCall{
-			clientsdv1connect.SecretsServiceVerifySecretProcedure, fmt.Sprintf(`{"clientId":%q,"secret":%q}`, id, client.GetClientSecret()),
-		})
+		load.addVerification(id, client.GetClientSecret())
 	}
 	return load
+}
+
+func (l *benchLoad) addRotation(id string) {
+	l.rotations = append(l.rotations, benchCall{
+		apiv1connect.ClientsServiceRegenerateSecretProcedure, fmt.Sprintf(`{"clientId":%q,"includeSecret":true}`, id),
+	})
+}
+
+func (l *benchLoad) addVerification(id, secret string) {
+	l.verifications = append(l.verifications, benchCall{
+		clientsdv1connect.SecretsServiceVerifySecretProcedure, fmt.Sprintf(`{"clientId":%q,"secret":%q}`, id, secret),
+	})
 }
 
 func (l *benchLoad) run(b *testing.B, connections int, calls []benchCall) float64 {

@@ -3,6 +3,7 @@ package server_test
 import (
 	"flag"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -71,7 +72,9 @@ func (c *canaryTest) overlap(t *testing.T, protocol servertest.Protocol, secrets
 
 // CI passes 10,000.
 func TestNoCanaryIsLeftAnywhere(t *testing.T) {
-	c := &canaryTest{secrecyTest: secrecyTest{Server: servertest.Start(t)}}
+	exported := startCollector(t)
+	watched := startWatched(t)
+	c := &canaryTest{secrecyTest: secrecyTest{Server: watched.Server}}
 	c.token = c.Token(t, faceScopes...)
 	each := *canaries/(len(ways())+len(servertest.Protocols())) + 1
 	t.Run("issue", func(t *testing.T) {
@@ -90,13 +93,20 @@ func TestNoCanaryIsLeftAnywhere(t *testing.T) {
 	for _, secret := range c.issued {
 		f.add(secret)
 	}
+	f.addText("in clear, of a token", c.token[strings.LastIndex(c.token, ".")+1:])
 	if len(c.issued) < *canaries || len(f) < 5**canaries {
 		t.Fatalf("looking for %d texts of %d secrets, want %d secrets", len(f), len(c.issued), *canaries)
 	}
 	c.wantNoneInFiles(t, f, "clientsd.db", "clientsd.db-wal", "keyset.json")
 	c.fail(t, id)
+	metrics := watched.read(t)
 	c.Stop(t)
 	c.wantNoneInFiles(t, f, "clientsd.db", "keyset.json")
 	wantNone(t, f, "the log", []byte(c.Logs.String()))
 	wantNone(t, f, "the answers", c.answers.Bytes())
+	wantNone(t, f, "the metrics", []byte(metrics))
+	wantNone(t, f, "what was exported", exported.raw.Bytes())
+	if len(exported.spans) < *canaries || len(exported.metrics) == 0 {
+		t.Errorf("%d spans and %d metrics were exported: too few to be searched", len(exported.spans), len(exported.metrics))
+	}
 }

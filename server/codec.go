@@ -33,6 +33,15 @@ func (jsonCodec) Marshal(message any) ([]byte, error) {
 	return protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
 }
 
+// MarshalAppend is Marshal into a buffer that Connect uses again.
+func (jsonCodec) MarshalAppend(buffer []byte, message any) ([]byte, error) {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("%T: %w", message, errNotProto)
+	}
+	return protojson.MarshalOptions{EmitDefaultValues: true}.MarshalAppend(buffer, m)
+}
+
 // Unmarshal ignores fields it does not know, as Connect's own codec does: a
 // newer caller may send them. An empty body is an error, not an empty message.
 func (jsonCodec) Unmarshal(text []byte, message any) error {

@@ -12,15 +12,18 @@ import (
 	"time"
 
 	"clientsd/server/auth"
+	"clientsd/server/call"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
+	"clientsd/server/telemetry"
 )
 
 // DefaultAudience is the aud of a token for this service, unless configured.
 const DefaultAudience = "clientsd"
 
 // Config is everything a Server can be told. main.go fills it from flags and
-// the environment; the server itself reads neither.
+// the environment; the server itself reads neither, but for the OTEL_* variables
+// of OpenTelemetry, which its SDK reads by itself.
 type Config struct {
 	// Addr is where to listen, host:port. Port 0 takes a free one. Required.
 	Addr string
@@ -57,7 +60,7 @@ type Config struct {
 	Faces []string
 	// CORSOrigins are the origins whose pages may call. Empty: none; "*": all.
 	CORSOrigins []string
-	// Timeout is the deadline of a call that brings none. Zero: 10 s.
+	// Timeout is the deadline of a call that brings none. Zero: 4 s.
 	Timeout time.Duration
 	// FailureRate is how many bad tokens from one address, and how many wrong
 	// secrets from one address or for one client, are answered as such in a
@@ -65,8 +68,19 @@ type Config struct {
 	FailureRate int
 	// MaxInFlight bounds the calls at once. Zero: 1024.
 	MaxInFlight int
+	// ShutdownDelay is how long a stop goes on serving once /readyz says that the
+	// server is not ready, so that balancers can notice. Zero: not at all.
+	ShutdownDelay time.Duration
 	// DrainTimeout bounds how long a stop waits for running calls. Zero: 20 s.
 	DrainTimeout time.Duration
+	// MetricsAddr is where Prometheus finds /metrics, host:port, another address
+	// than Addr. Empty: nowhere.
+	MetricsAddr string
+	// TrustRemoteSpans continues the trace that a request names, instead of
+	// beginning one that links to it.
+	TrustRemoteSpans bool
+	// Version is that of the binary, for metrics and traces.
+	Version string
 	// Log receives what happens. Nil: slog.Default.
 	Log *slog.Logger
 	// Clock is the time. Nil: time.Now.
@@ -78,6 +92,8 @@ type Config struct {
 func (c Config) Validate() error {
 	return errors.Join(
 		c.validateListener(),
+		c.validateMetricsAddr(),
+		c.Storage.Validate(),
 		c.validateIssuers(),
 		validateBase("--public-url", c.PublicURL),
 		validateFaces(c.Faces),
@@ -86,6 +102,7 @@ func (c Config) Validate() error {
 		positive("--timeout", int64(c.Timeout)),
 		positive("--failure-rate", int64(c.FailureRate)),
 		positive("--max-in-flight", int64(c.MaxInFlight)),
+		positive("--shutdown-delay", int64(c.ShutdownDelay)),
 		positive("--drain-timeout", int64(c.DrainTimeout)),
 	)
 }
@@ -105,6 +122,25 @@ func (c Config) validateListener() error {
 	return nil
 }
 
+func (c Config) validateMetricsAddr() error {
+	if c.MetricsAddr == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(c.MetricsAddr)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--metrics-addr %q: must be host:port, such as 127.0.0.1:9464", c.MetricsAddr)
+	case c.MetricsAddr == c.Addr && port != "0":
+		return fmt.Errorf("--metrics-addr %s: must not be that of --addr, where whoever can call could read them", c.MetricsAddr)
+	default:
+		return nil
+	}
+}
+
+func (c Config) telemetry() telemetry.Config {
+	return telemetry.Config{Version: c.Version, TrustRemoteSpans: c.TrustRemoteSpans, Log: c.Log}
+}
+
 func (c Config) validateIssuers() error {
 	switch {
 	case len(c.Issuers) > 0 && c.Audience == "":
@@ -121,7 +157,7 @@ func (c Config) validateIssuers() error {
 func (c Config) withDefaults() Config {
 	c.Audience = orDefault(c.Audience, DefaultAudience)
 	c.SecretReadScope = orDefault(c.SecretReadScope, auth.ScopeManage)
-	c.Timeout = orDefault(c.Timeout, 10*time.Second)
+	c.Timeout = orDefault(c.Timeout, 4*time.Second)
 	c.MaxSecretOverlap = max(0, orDefault(c.MaxSecretOverlap, 30*24*time.Hour))
 	c.FailureRate = orDefault(c.FailureRate, 20)
 	c.MaxInFlight = orDefault(c.MaxInFlight, 1024)
@@ -133,6 +169,7 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	c.Log = slog.New(call.LogHandler(c.Log.Handler()))
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

@@ -22,7 +22,7 @@ func (r *routes) rejected(req *http.Request, err error) error {
 		return err // nobody's fault
 	}
 	address := call.Address(req.Context())
-	r.denials.Note(req.Context(), denial.Denial{Caller: address, Call: r.nameOf(req), Reason: err.Error()}, call.ID(req.Context()))
+	r.denials.Note(req.Context(), denial.Denial{Caller: address, Call: r.nameOf(req), Reason: err.Error()})
 	if !errors.As(err, new(*auth.TokenError)) {
 		return err
 	}
@@ -69,5 +69,5 @@ func (r *routes) nameOf(req *http.Request) string {
 
 func (s *Server) denial(ctx context.Context, what string, principal *auth.Principal, reason string) {
 	caller := principal.Issuer + " " + principal.Subject
-	s.denials.Note(ctx, denial.Denial{Caller: caller, Call: what, Reason: reason}, call.ID(ctx))
+	s.denials.Note(ctx, denial.Denial{Caller: caller, Call: what, Reason: reason})
 }

@@ -116,6 +116,12 @@ func TestACallOverTheBoundIsToldToComeBack(t *testing.T) {
 	wantOnlySecret(t, s, id, 2, secret)
 }
 
+func isReady(t *testing.T, s *servertest.Server) bool {
+	t.Helper()
+	ready, _ := get(t, s, "/readyz")
+	return ready.StatusCode == http.StatusOK
+}
+
 func TestAServerThatStopsFinishesTheCallsItHasAndTakesNoOthers(t *testing.T) {
 	s := servertest.Start(t, oneCallAtATime)
 	made := s.Create(t, servertest.Request())
@@ -152,6 +158,24 @@ func TestAServerThatStopsFinishesTheCallsItHasAndTakesNoOthers(t *testing.T) {
 	}
 	again := servertest.Start(t, servertest.InDir(s.Dir))
 	wantOnlySecret(t, again, made.GetClientId(), 2, secret, made.GetClientSecret())
+}
+
+func TestAServerThatStopsGoesOnUntilBalancersHaveNoticed(t *testing.T) {
+	s := servertest.Start(t, func(c *server.Config) { c.ShutdownDelay = time.Second })
+	id := s.Create(t, servertest.Request()).GetClientId()
+	clients := clientsOf(t, s)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.Stop(t)
+	}()
+	for isReady(t, s) {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := clients.RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: id}); err != nil {
+		t.Errorf("got error %v", err)
+	}
+	<-stopped
 }
 
 func TestAServerThatCannotFinishInTimeSaysSo(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 	"clientsd/server/zitadel"
 )
 
-// handler is everything the port answers. From the outside in: id, CORS,
-// security headers, then the routes; a call to a service goes on through the
+// handler is everything the port answers. From the outside in: id, metrics and
+// trace, CORS, security headers, then the routes; a call to a service goes on through the
 // bound of calls at once, the access token and the bound of its body, all
 // before a byte of the body is read.
 func (s *Server) handler() (http.Handler, error) {
@@ -28,27 +28,38 @@ func (s *Server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	rules := auth.NewRules(s.config.SecretReadScope)
+	options, err := s.options(rules)
+	if err != nil {
+		return nil, err
+	}
 	routes := &routes{
 		Server:  s,
 		mux:     http.NewServeMux(),
 		rules:   rules,
-		options: s.options(rules),
+		options: options,
 	}
 	routes.gate = auth.Gate{Verifier: verifier, Rejected: routes.rejected}
+	routes.measured = routes.measure()
 	if err := routes.mount(); err != nil {
 		return nil, err
 	}
-	return call.Identify(s.recoverPanics(s.cors(secureHeaders(routes)))), nil
+	observe := s.telemetry.Middleware(routes.describe)
+	return call.Identify(observe(s.recoverPanics(s.cors(secureHeaders(routes))))), nil
 }
 
 // options are those of every RPC handler. The order of the interceptors is the
-// order of the checks: the error table around everything, the scope before the
-// message rules, the deadline last.
-func (s *Server) options(rules auth.Rules) []connect.HandlerOption {
+// order of the checks: the error table around everything but those who only
+// look on, the scope before the message rules, the deadline last.
+func (s *Server) options(rules auth.Rules) ([]connect.HandlerOption, error) {
+	tracing, err := s.telemetry.Interceptors()
+	if err != nil {
+		return nil, err
+	}
 	return []connect.HandlerOption{
 		withJSON(),
 		withLimits(),
 		connect.WithCompressMinBytes(compressFrom),
+		connect.WithInterceptors(append(tracing, noteResult())...),
 		connect.WithRecover(s.recovered),
 		connect.WithInterceptors(
 			s.noteDenials(),
@@ -58,12 +69,12 @@ func (s *Server) options(rules auth.Rules) []connect.HandlerOption {
 			validate.NewInterceptor(),
 			deadline(s.config.Timeout),
 		),
-	}
+	}, nil
 }
 
 // recovered turns a panic into an internal error, with the cause in the log only.
 func (s *Server) recovered(ctx context.Context, spec connect.Spec, _ http.Header, cause any) error {
-	s.config.Log.ErrorContext(ctx, "handler panicked", "procedure", spec.Procedure, "request_id", call.ID(ctx), "panic", fmt.Sprint(cause))
+	s.config.Log.ErrorContext(ctx, "handler panicked", "procedure", spec.Procedure, "panic", fmt.Sprint(cause))
 	return connect.NewError(connect.CodeInternal, errInternal)
 }
 
@@ -125,7 +136,7 @@ func (s *Server) answerPanic(w http.ResponseWriter, r *http.Request) {
 	case http.ErrAbortHandler:
 		panic(cause) //nolint:forbidigo // net/http's own way to end a connection
 	default:
-		s.config.Log.ErrorContext(r.Context(), "handler panicked", "path", r.URL.Path, "request_id", call.ID(r.Context()), "panic", fmt.Sprint(cause))
+		s.config.Log.ErrorContext(r.Context(), "handler panicked", "path", r.URL.Path, "panic", fmt.Sprint(cause))
 		http.Error(w, errInternal.Error(), http.StatusInternalServerError)
 	}
 }

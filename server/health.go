@@ -11,10 +11,10 @@ import (
 // handleHealth mounts what load balancers ask: /livez, whether the process
 // answers; /readyz and grpc.health.v1, whether it can do its work.
 func (s *Server) handleHealth(mux *http.ServeMux) {
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc(livePattern, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc(readyPattern, func(w http.ResponseWriter, r *http.Request) {
 		if reason := s.notReady(r.Context()); reason != "" {
 			http.Error(w, reason, http.StatusServiceUnavailable)
 			return

@@ -24,6 +24,7 @@ import (
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/server"
 	"clientsd/server/servertest"
+	"clientsd/server/servertest/storagetest"
 )
 
 // over speaks the protocol of tests that are not about the protocol.
@@ -175,12 +176,25 @@ func wantSameRow(t testing.TB, before, after *ent.OAuthClient) {
 	}
 }
 
-// exec changes the database behind the server's back.
+// exec changes the database behind the server's back. A ? stands for an argument.
 func exec(t testing.TB, s *servertest.Server, statement string, args ...any) {
 	t.Helper()
+	for i := range args {
+		if storagetest.IsPostgres() {
+			statement = strings.Replace(statement, "?", "$"+strconv.Itoa(i+1), 1)
+		}
+	}
 	if _, err := s.Database(t).Write.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// isGone is what a JSON log says of a table that is not there.
+func isGone(table string) string {
+	if storagetest.IsPostgres() {
+		return `relation \"` + table + `\" does not exist`
+	}
+	return "no such table: " + table
 }
 
 // wantEvents compares the events of a client: kind, secret version and whether

@@ -22,7 +22,7 @@ import (
 const answerWithin = time.Minute
 
 // leaks are what no answer may hold: a stack, SQL, or where the code lies.
-var leaks = regexp.MustCompile(`(?i)goroutine|\.go:\d|panic|sqlite|SELECT |UPDATE .* SET|INSERT |database is|/server/|no such table`)
+var leaks = regexp.MustCompile(`(?i)goroutine|\.go:\d|panic|sqlite|postgres|SQLSTATE|SELECT |UPDATE .* SET|INSERT |database is|/server/|no such table`)
 
 // reply is an answer as it came, over whatever protocol.
 type reply struct {

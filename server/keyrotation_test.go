@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
@@ -33,7 +32,9 @@ type keysetCommands struct {
 
 func keysetOf(s *servertest.Server) *keysetCommands {
 	c := &keysetCommands{dir: s.Dir}
-	c.rotate.DataDir, c.rekey.DataDir, c.prune.DataDir = s.Dir, s.Dir, s.Dir
+	c.rotate.DataDir, c.rotate.DatabaseURL, c.rotate.Keyset = s.Data()
+	c.rekey.DataDir, c.rekey.DatabaseURL, c.rekey.Keyset = s.Data()
+	c.prune.DataDir, c.prune.DatabaseURL, c.prune.Keyset = s.Data()
 	return c
 }
 
@@ -202,7 +203,7 @@ func TestASecretThatDoesNotOpenIsNamedAndStillVerifies(t *testing.T) {
 	s := servertest.Start(t)
 	keyset := keysetOf(s)
 	damaged, sound := s.Create(t, servertest.Request()), s.Create(t, servertest.Request())
-	exec(t, s, "UPDATE oauth_clients SET secret_sealed = x'00' WHERE id = ?", uuid.MustParse(damaged.GetClientId()))
+	exec(t, s, "UPDATE oauth_clients SET secret_sealed = ? WHERE id = ?", []byte{0}, damaged.GetClientId())
 	keyset.must(t, keyset.rotate.Run)
 	_, err := keyset.run(t, keyset.rekey.Run)
 	want := "1 secrets do not open with any key, rotate these clients: [" + damaged.GetClientId() + "]"

@@ -60,9 +60,18 @@ func withLimits() connect.HandlerOption {
 // the end of an endless body.
 func limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = requestBody{http.MaxBytesReader(w, r.Body, limitFor(r.URL.Path)+envelopeSlack)}
+		r.Body = requestBody{http.MaxBytesReader(underneath(w), r.Body, limitFor(r.URL.Path)+envelopeSlack)}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// underneath is the writer of net/http, which ends the connection of a caller who
+// sends too much.
+func underneath(w http.ResponseWriter) http.ResponseWriter {
+	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return wrapper.Unwrap()
+	}
+	return w
 }
 
 // errBody answers a body that breaks off, comes too slowly or is badly chunked.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"clientsd/server/call"
 	"clientsd/server/oauthclient"
 )
 
@@ -87,6 +86,6 @@ func logoError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err err
 		http.NotFound(w, r)
 		return
 	}
-	log.ErrorContext(r.Context(), "serve logo", "request_id", call.ID(r.Context()), "error", err)
+	log.ErrorContext(r.Context(), "serve logo", "error", err)
 	http.Error(w, "the logo cannot be served now", http.StatusServiceUnavailable)
 }

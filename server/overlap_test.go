@@ -13,6 +13,7 @@ import (
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/server"
 	"clientsd/server/servertest"
+	"clientsd/server/servertest/storagetest"
 )
 
 // hands are those of a clock that a test moves.
@@ -51,6 +52,7 @@ const (
 )
 
 func TestAPreviousSecretEndsToTheMomentAlsoAcrossARestart(t *testing.T) {
+	storagetest.OnFile(t, "clock that a test could set: the time is the server's")
 	var clock hands
 	dir := t.TempDir()
 	s := servertest.Start(t, clock.set, servertest.InDir(dir))

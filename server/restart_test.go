@@ -17,6 +17,7 @@ import (
 	"clientsd/server/database"
 	"clientsd/server/secret"
 	"clientsd/server/servertest"
+	"clientsd/server/servertest/storagetest"
 	"clientsd/server/storage"
 )
 
@@ -68,6 +69,7 @@ func TestAServerThatCannotOpenItsDataSaysWhy(t *testing.T) {
 		"its keyset is missing": {
 			func(t *testing.T, s *servertest.Server) {
 				t.Helper()
+				storagetest.OnFile(t, "keyset that the first run makes")
 				if err := os.Remove(filepath.Join(s.Dir, "keyset.json")); err != nil {
 					t.Fatal(err)
 				}
@@ -90,7 +92,7 @@ func TestAServerThatCannotOpenItsDataSaysWhy(t *testing.T) {
 		"a newer binary was there": {
 			func(t *testing.T, s *servertest.Server) {
 				t.Helper()
-				exec(t, s, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999999999999, 1)")
+				exec(t, s, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999999999999, true)")
 			},
 			database.ErrNewerSchema,
 		},
@@ -99,7 +101,9 @@ func TestAServerThatCannotOpenItsDataSaysWhy(t *testing.T) {
 			s := servertest.Start(t)
 			tt.damage(t, s)
 			s.Stop(t)
-			started, err := server.New(t.Context(), server.Config{Addr: "127.0.0.1:0", Storage: storage.Config{Dir: s.Dir, Create: true}})
+			started, err := server.New(t.Context(), server.Config{
+				Addr: "127.0.0.1:0", Storage: storagetest.Config(t, storage.Config{Dir: s.Dir, Create: true}),
+			})
 			if started != nil || !errors.Is(err, tt.want) {
 				t.Errorf("got %v, error %v, want %v", started, err, tt.want)
 			}

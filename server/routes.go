@@ -18,6 +18,14 @@ import (
 	"clientsd/server/zitadel"
 )
 
+// Patterns of what is open to everybody, beside logos.
+const (
+	keysPattern    = "GET /.well-known/jwks.json"
+	openAPIPattern = "GET /openapi.yaml"
+	livePattern    = "GET /livez"
+	readyPattern   = "GET /readyz"
+)
+
 // errBusy answers a call over the bound of calls at once.
 var errBusy = errors.New("too many calls at once, or shutting down: try again in a second")
 
@@ -33,6 +41,8 @@ type routes struct {
 	gate    auth.Gate
 	rules   auth.Rules
 	options []connect.HandlerOption
+
+	measured measured
 
 	zitadelREST, vigilo http.Handler // nil: switched off
 }
@@ -50,7 +60,7 @@ func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *routes) mount() error {
-	r.rpc(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: r.store, failures: r.failures}, r.options...))
+	r.rpc(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: r.store, failures: r.failures, matched: r.countMatches()}, r.options...))
 	if r.serves(face) {
 		r.rpc(apiv1connect.NewClientsServiceHandler(newClientsService(r.store, r.url), r.options...))
 	}
@@ -58,8 +68,8 @@ func (r *routes) mount() error {
 		r.mountVigilo()
 	}
 	r.mux.HandleFunc(logoPattern, serveLogo(r.store, r.config.Log))
-	r.mux.HandleFunc("GET /.well-known/jwks.json", r.serveJWKS)
-	r.mux.Handle("GET /openapi.yaml", openapi.Handler())
+	r.mux.HandleFunc(keysPattern, r.serveJWKS)
+	r.mux.Handle(openAPIPattern, openapi.Handler())
 	r.handleHealth(r.mux)
 	handleReflection(r.mux, r.services())
 	if !r.serves(zitadel.Face) {
@@ -73,6 +83,7 @@ func (r *routes) mountVigilo() {
 		Store:       r.store,
 		Gate:        r.gate,
 		Denied:      r.denied,
+		Answered:    answered,
 		Unavailable: func(err error) bool { return database.Classify(err) == database.Unavailable },
 		Log:         r.config.Log,
 		Timeout:     r.config.Timeout,

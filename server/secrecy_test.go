@@ -3,9 +3,9 @@ package server_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +13,7 @@ import (
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/server/servertest"
+	"clientsd/server/servertest/storagetest"
 )
 
 // A secrecyTest collects every secret that was issued and every answer that
@@ -98,7 +99,7 @@ func (s *secrecyTest) goWrong(t *testing.T, id string) {
 // fail makes the database refuse what the calls need, last of all.
 func (s *secrecyTest) fail(t *testing.T, id string) {
 	t.Helper()
-	exec(t, s.Server, "UPDATE oauth_clients SET secret_sealed = x'00' WHERE id = ?", id)
+	exec(t, s.Server, "UPDATE oauth_clients SET secret_sealed = ? WHERE id = ?", []byte{0}, id)
 	s.call(t, clientsService+"GetClient", `{"clientId": "`+id+`", "includeSecret": true}`)
 	exec(t, s.Server, "DROP TABLE client_events")
 	for _, method := range []string{"RegenerateSecret", "GetClient", "CreateClient", "UpdateClient", "DeleteClient"} {
@@ -140,25 +141,20 @@ func TestNoSecretIsLeftInFilesLogsOrAnswersThatMustNotCarryIt(t *testing.T) {
 	wantNone(t, f, "the answers", s.answers.Bytes())
 }
 
-// wantNoneInFiles searches every file of the data folder, these among them.
+// wantNoneInFiles searches every file of the data folder, these among them, and
+// on PostgreSQL every table.
 func (s *secrecyTest) wantNoneInFiles(t *testing.T, f finder, names ...string) {
 	t.Helper()
-	files, err := os.ReadDir(s.Dir)
-	if err != nil {
-		t.Fatal(err)
+	if storagetest.IsPostgres() {
+		names = []string{"keyset.json", "goose_db_version", "keyset_checks", "signing_keys"}
 	}
-	searched := map[string]bool{}
-	for _, file := range files {
-		data, err := os.ReadFile(filepath.Join(s.Dir, file.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantNone(t, f, file.Name(), data)
-		searched[file.Name()] = len(data) > 0
+	stored := s.Stored(t)
+	for name, data := range stored {
+		wantNone(t, f, name, data)
 	}
 	for _, name := range names {
-		if !searched[name] {
-			t.Errorf("%s is not there or empty: %v", name, searched)
+		if len(stored[name]) == 0 {
+			t.Errorf("%s is not there or empty: %v", name, slices.Collect(maps.Keys(stored)))
 		}
 	}
 }

@@ -26,6 +26,7 @@ type secretsService struct {
 
 	store    *oauthclient.Store
 	failures *throttle.Failures
+	matched  func(oauthclient.Match) // counts
 }
 
 // errTooManyFailures answers a wrong secret after too many. A right one is never
@@ -49,6 +50,7 @@ func (s *secretsService) VerifySecret(ctx context.Context, req *clientsdv1.Verif
 	if err != nil {
 		return nil, err
 	}
+	s.matched(match)
 	if match == oauthclient.NoMatch {
 		if err := s.noteFailure(ctx, id); err != nil {
 			return nil, err

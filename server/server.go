@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -18,6 +19,7 @@ import (
 	"clientsd/server/issuer"
 	"clientsd/server/oauthclient"
 	"clientsd/server/storage"
+	"clientsd/server/telemetry"
 	"clientsd/server/throttle"
 )
 
@@ -34,14 +36,16 @@ type Server struct {
 	failures *throttle.Failures
 	denials  *denial.Log
 	draining atomic.Bool
+
+	telemetry *telemetry.Telemetry
 }
 
 // New opens keyset and database, and only then binds the address: whoever
 // reaches the port reaches a server that has what it needs. It does not answer
 // before Run.
 //
-// Errors: those of Config.Validate and of [storage.Open], or the address is
-// taken.
+// Errors: those of Config.Validate, of [telemetry.New] and of [storage.Open], or
+// an address is taken.
 func New(ctx context.Context, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -54,7 +58,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		places:   make(places, config.MaxInFlight),
 	}
 	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(err, s.close(ctx))
 	}
 	return s, nil
 }
@@ -67,6 +71,9 @@ func (s *Server) URL() string { return s.url }
 // configuration names no other.
 func (s *Server) Issuer() *issuer.Issuer { return s.issuer }
 
+// MetricsURL is where Prometheus finds the metrics, or empty if it does not.
+func (s *Server) MetricsURL() string { return s.telemetry.URL() }
+
 // Storage is what the server has opened, for those who tell people about it.
 func (s *Server) Storage() *storage.Storage { return s.storage }
 
@@ -76,14 +83,13 @@ func (s *Server) Storage() *storage.Storage { return s.storage }
 func (s *Server) Run(ctx context.Context) error {
 	handler, err := s.handler()
 	if err != nil {
-		return errors.Join(err, s.close())
+		return errors.Join(err, s.close(ctx))
 	}
 	httpServer, err := s.httpServer(handler)
 	if err != nil {
-		return errors.Join(err, s.close())
+		return errors.Join(err, s.close(ctx))
 	}
 	stop := s.runBackground(ctx)
-	defer stop()
 	failed := make(chan error, 1)
 	go func() { failed <- s.serve(httpServer) }()
 	select {
@@ -91,7 +97,8 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		err = s.drain(ctx, httpServer)
 	}
-	return errors.Join(err, s.close())
+	stop()
+	return errors.Join(err, s.close(ctx))
 }
 
 // runBackground runs what goes on beside the calls until stop is called, which
@@ -103,6 +110,7 @@ func (s *Server) runBackground(ctx context.Context) (stop func()) {
 		running.Go(func() { remote.Run(ctx) })
 	}
 	running.Go(func() { s.denials.Run(ctx) })
+	running.Go(func() { s.telemetry.Run(ctx) })
 	return func() {
 		cancel()
 		running.Wait()
@@ -110,20 +118,28 @@ func (s *Server) runBackground(ctx context.Context) (stop func()) {
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
+	if s.telemetry, err = telemetry.New(ctx, s.config.telemetry()); err != nil {
+		return err
+	}
 	if s.storage, err = storage.Open(ctx, s.config.Storage); err != nil {
 		return err
 	}
-	if s.issuer, err = issuer.OpenOrCreate(ctx, s.storage.DB.Write, s.storage.Keyset); err != nil {
+	if s.issuer, err = issuer.OpenOrCreate(ctx, issuer.Database{Read: s.storage.DB.Read, Transact: s.storage.DB.Serialise}, s.storage.Keyset); err != nil {
+		return err
+	}
+	clock, err := s.storage.DB.Clock(ctx, s.config.Clock)
+	if err != nil {
 		return err
 	}
 	s.store, err = oauthclient.NewStore(oauthclient.Config{
-		Write:        s.storage.DB.Write,
+		Transact:     s.storage.DB.Transact,
+		Dialect:      s.storage.DB.Dialect(),
 		Read:         s.storage.DB.Read,
 		Keyset:       s.storage.Keyset,
 		SecretPrefix: s.config.SecretPrefix,
 		MaxOverlap:   s.config.MaxSecretOverlap,
 		Log:          s.config.Log,
-		Clock:        s.config.Clock,
+		Clock:        clock,
 	})
 	if err != nil {
 		return err
@@ -132,7 +148,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.url = orDefault(s.config.PublicURL, s.scheme()+"://"+s.listener.Addr().String())
-	return nil
+	return s.watch(ctx)
 }
 
 func (s *Server) scheme() string {
@@ -183,11 +199,13 @@ func (s *Server) serve(httpServer *http.Server) (err error) {
 	return fmt.Errorf("serve: %w", err)
 }
 
-// drain tells balancers that the server is not ready and new calls to come
-// back, to another replica, while those that run finish. Only then it stops
-// listening: until the last answer somebody may ask /readyz.
+// drain tells balancers that the server is not ready, and goes on until they can
+// have noticed. Then it tells new calls to come back, to another replica, while
+// those that run finish. Only then it stops listening: until the last answer
+// somebody may ask /readyz.
 func (s *Server) drain(ctx context.Context, httpServer *http.Server) error {
 	s.draining.Store(true)
+	time.Sleep(s.config.ShutdownDelay)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.DrainTimeout)
 	defer cancel()
 	s.places.takeAll(ctx)
@@ -197,8 +215,11 @@ func (s *Server) drain(ctx context.Context, httpServer *http.Server) error {
 	return nil
 }
 
-func (s *Server) close() error {
+func (s *Server) close(ctx context.Context) error {
 	var errs []error
+	if s.telemetry != nil {
+		errs = append(errs, s.telemetry.Close(ctx))
+	}
 	if s.listener != nil {
 		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)

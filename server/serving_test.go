@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net"
 	"net/http"
@@ -151,7 +152,9 @@ func TestEveryAnswerHasARequestID(t *testing.T) {
 		"something that is no ASCII":   {"ä", false},
 		"what would begin a new field": {`a","level":"ERROR`, false},
 	} {
-		for _, path := range []string{"/livez", "/nothing", clientsService + "GetClient", "/logos/x/y.png"} {
+		for _, path := range []string{
+			"/livez", "/nothing", clientsService + "GetClient", "/logos/x/y.png", vigiloPath("x"), restPath("x", "y"), "//", "/openapi.yaml",
+		} {
 			t.Run(name+", "+path, func(t *testing.T) {
 				response, _ := get(t, s, path, call.IDHeader, tt.sent)
 				got := response.Header.Get(call.IDHeader)
@@ -161,6 +164,27 @@ func TestEveryAnswerHasARequestID(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestTheRequestIDIsInTheAnswerInEveryProtocol(t *testing.T) {
+	s := servertest.Start(t)
+	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
+		ctx, info := connect.NewClientContext(t.Context())
+		info.RequestHeader().Set(call.IDHeader, "call-17")
+		_, err := s.Clients(protocol, "").GetPublicClients(ctx, &apiv1.GetPublicClientsRequest{ClientId: []string{uuid.NewString()}})
+		if got := info.ResponseHeader().Get(call.IDHeader); err != nil || got != "call-17" {
+			t.Errorf("got id %q, error %v", got, err)
+		}
+		for what, token := range map[string]string{"not let in": "bad", "let in": s.Token(t, servertest.All...)} {
+			ctx, info := connect.NewClientContext(t.Context())
+			info.RequestHeader().Set(call.IDHeader, "call-17")
+			_, err := s.Clients(protocol, token).GetClient(ctx, &apiv1.GetClientRequest{ClientId: uuid.NewString()})
+			var refused *connect.Error
+			if !errors.As(err, &refused) || refused.Meta().Get(call.IDHeader) != "call-17" {
+				t.Errorf("%s: got error %v with metadata %v", what, err, refused.Meta())
+			}
+		}
+	})
 }
 
 func TestTheRequestIDOfACallIsInItsEvent(t *testing.T) {

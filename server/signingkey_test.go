@@ -22,7 +22,7 @@ import (
 func rotateSigningKey(t *testing.T, s *servertest.Server) string {
 	t.Helper()
 	var rotate command.SigningKeyRotate
-	rotate.DataDir = s.Dir
+	rotate.DataDir, rotate.DatabaseURL, rotate.Keyset = s.Data()
 	var stdout bytes.Buffer
 	if err := rotate.Run(&command.Environment{Context: t.Context(), Stdout: &stdout}); err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func rotateSigningKey(t *testing.T, s *servertest.Server) string {
 func mintToken(t *testing.T, s *servertest.Server) string {
 	t.Helper()
 	mint := command.Token{Scope: strings.Join(servertest.All, " "), Subject: "operator", Audience: "clientsd", TTL: time.Hour}
-	mint.DataDir = s.Dir
+	mint.DataDir, mint.DatabaseURL, mint.Keyset = s.Data()
 	var stdout bytes.Buffer
 	if err := mint.Run(&command.Environment{Context: t.Context(), Stdout: &stdout}); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"clientsd/server/issuer"
 	"clientsd/server/servertest"
+	"clientsd/server/servertest/storagetest"
 )
 
 // The bodies as the contract has them. Each is compared byte for byte.
@@ -40,6 +41,7 @@ func wantVigilo(t *testing.T, got reply, status int, body, challenge string) {
 }
 
 func TestVigiloAnswersAsDocumented(t *testing.T) {
+	storagetest.OnFile(t, "clock that a test could set: the time is the server's")
 	clock, option := byHand()
 	s := servertest.Start(t, option)
 	token := s.Token(t, clientManage)

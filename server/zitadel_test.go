@@ -24,6 +24,7 @@ import (
 	"clientsd/server"
 	"clientsd/server/issuer"
 	"clientsd/server/servertest"
+	"clientsd/server/servertest/storagetest"
 )
 
 const regenerateOIDC = "/zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"
@@ -44,6 +45,7 @@ func (c *clock) now() time.Time { return *c.at.Load() }
 
 // The documented answer, field for field, over everything that speaks JSON.
 func TestZITADELAnswersAsDocumented(t *testing.T) {
+	storagetest.OnFile(t, "clock that a test could set: the time is the server's")
 	clock, option := byHand()
 	s := servertest.Start(t, option)
 	token := s.Mint(t, issuer.Grant{Scopes: faceScopes, Organisation: "69629023906488334"})
@@ -69,6 +71,7 @@ func TestZITADELAnswersAsDocumented(t *testing.T) {
 }
 
 func TestZITADELAnswersTheSameMessageOverEveryProtocol(t *testing.T) {
+	storagetest.OnFile(t, "clock that a test could set: the time is the server's")
 	clock, option := byHand()
 	s := servertest.Start(t, option)
 	token := s.Token(t, faceScopes...)

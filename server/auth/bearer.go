@@ -40,15 +40,20 @@ func BearerToken(header http.Header) (string, error) {
 // of the set, then any number of equals signs.
 func isB64Token(s string) bool {
 	s = strings.TrimRight(s, "=")
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !isB64TokenChar(r) })
+	for i := range len(s) {
+		if !isB64TokenChar(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
-func isB64TokenChar(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+func isB64TokenChar(c byte) bool {
+	switch c {
+	case '-', '.', '_', '~', '+', '/':
 		return true
 	default:
-		return strings.ContainsRune("-._~+/", r)
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 	}
 }
 

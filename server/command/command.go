@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"clientsd/server/database"
 	"clientsd/server/storage"
 )
 
@@ -28,8 +29,9 @@ type Environment struct {
 
 // dataFlags say where the data is; several commands share them.
 type dataFlags struct {
-	DataDir string `default:"./clientsd-data" help:"Folder of the database and, unless --keyset says otherwise, the keyset."`
-	Keyset  string `env:"CLIENTSD_KEYSET_FILE" placeholder:"FILE" help:"Keyset file, mode 0600. Default: keyset.json in the data folder. CLIENTSD_KEYSET may hold the keyset itself instead."`
+	DataDir     string       `default:"./clientsd-data" help:"Folder of the database and, unless --keyset says otherwise, the keyset."`
+	DatabaseURL database.URL `placeholder:"URL" help:"PostgreSQL database to use instead of a file in the data folder, postgres://user@host/name. A password does not belong on a command line, which others see: put the URL into the environment, or the password into PGPASSWORD or ~/.pgpass."`
+	Keyset      string       `env:"CLIENTSD_KEYSET_FILE" placeholder:"FILE" help:"Keyset file, mode 0600. Default: keyset.json in the data folder; required with --database-url. CLIENTSD_KEYSET may hold the keyset itself instead."`
 }
 
 func (f dataFlags) storage(create bool) storage.Config {
@@ -38,7 +40,20 @@ func (f dataFlags) storage(create bool) storage.Config {
 		KeysetFile:    f.Keyset,
 		KeysetContent: os.Getenv("CLIENTSD_KEYSET"), // no flag: it would show in the process list
 		Create:        create,
+		Postgres:      database.Postgres{URL: f.DatabaseURL},
 	}
+}
+
+// arguments say the same to another command, without the password.
+func (f dataFlags) arguments() string {
+	arguments := "--data-dir " + f.DataDir
+	if f.DatabaseURL != "" {
+		arguments = `--database-url "$CLIENTSD_DATABASE_URL"`
+	}
+	if f.Keyset != "" {
+		arguments += " --keyset " + f.Keyset
+	}
+	return arguments
 }
 
 // logFlags say how a command logs.

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"text/tabwriter"
 
@@ -15,6 +16,7 @@ import (
 
 // Keyset is the group of commands about the keys that seal the secrets.
 type Keyset struct {
+	Create KeysetCreate `cmd:"" help:"Make a keyset, for PostgreSQL."`
 	Info   KeysetInfo   `cmd:"" help:"List the keys and what each has sealed."`
 	Rotate KeysetRotate `cmd:"" help:"Add a key, and seal new secrets with it."`
 	Rekey  KeysetRekey  `cmd:"" help:"Seal everything anew with the primary key."`
@@ -30,12 +32,40 @@ func (Keyset) Help() string {
     clientsd keyset prune     old backups of the database need the old keyset`
 }
 
+// KeysetCreate makes a keyset. With a file as database, serve makes it on its
+// first run.
+type KeysetCreate struct {
+	File string `arg:"" help:"The new file. It must not be there yet."`
+}
+
+// Help is shown by keyset create --help.
+func (KeysetCreate) Help() string {
+	return `Makes a keyset of one AES-256-GCM key in a new file of mode 0600. Every server on the same PostgreSQL database needs this one keyset. Back it up apart from the database: without it no secret can be shown again.
+
+Example:
+
+    clientsd keyset create keyset.json`
+}
+
+// Run makes the file, and never replaces one.
+func (c KeysetCreate) Run(env *Environment) error {
+	if _, err := secret.CreateKeyset(c.File); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("create keyset: %s is there already, and a keyset is never replaced", c.File)
+	} else if err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(env.Stdout, "made %s; back it up, and give it to every server by --keyset\n", c.File)
+	return err
+}
+
 // KeysetInfo lists the keys.
 type KeysetInfo struct{ dataFlags }
 
 // Run prints a table: key, whether it is the primary one, rows it has sealed.
 func (c KeysetInfo) Run(env *Environment) error {
-	return c.withStorage(env, func(s *storage.Storage) error {
+	config := c.storage(false)
+	config.Restored = storage.KeepRestored
+	return withConfig(env, config, func(s *storage.Storage) error {
 		usage, err := rekey.Usage(env.Context, s.DB.Read)
 		if err != nil {
 			return err
@@ -85,8 +115,8 @@ func (c KeysetRekey) Run(env *Environment) error {
 			return err
 		}
 		bar := newBar(env, total)
-		result, err := rekey.Run(env.Context, s.DB.Write, s.Keyset, func(n int) { _ = bar.Add(n) }) // only a picture
-		_, _ = fmt.Fprintln(env.Stderr)                                                             // ends its line
+		result, err := rekey.Run(env.Context, s.DB.Transact, s.Keyset, func(n int) { _ = bar.Add(n) }) // only a picture
+		_, _ = fmt.Fprintln(env.Stderr)                                                                // ends its line
 		if err != nil {
 			return err
 		}
@@ -153,8 +183,12 @@ func unusedKeys(env *Environment, keys []secret.Key, usage map[uint32]int) (unus
 }
 
 // withStorage opens what is there already, and closes it.
-func (f dataFlags) withStorage(env *Environment, body func(*storage.Storage) error) (err error) {
-	opened, err := storage.Open(env.Context, f.storage(false))
+func (f dataFlags) withStorage(env *Environment, body func(*storage.Storage) error) error {
+	return withConfig(env, f.storage(false), body)
+}
+
+func withConfig(env *Environment, config storage.Config, body func(*storage.Storage) error) (err error) {
+	opened, err := storage.Open(env.Context, config)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func firstRun(t *testing.T) (dir string, key uint32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := issuer.OpenOrCreate(t.Context(), opened.DB.Write, opened.Keyset); err != nil {
+	if _, err := issuer.OpenOrCreate(t.Context(), issuer.Database{Read: opened.DB.Read, Transact: opened.DB.Serialise}, opened.Keyset); err != nil {
 		t.Fatal(err)
 	}
 	key = opened.Keyset.Primary()

@@ -5,12 +5,16 @@ import (
 	"time"
 
 	"clientsd/server"
+	"clientsd/server/storage"
 )
 
 // Serve runs the service until it is told to stop.
 type Serve struct {
 	dataFlags
+	postgresFlags
 	logFlags
+
+	AcceptRollback bool `help:"Serve a database that was restored from a backup; look at clientsd rollback list first. Needed once."`
 
 	Addr           string `default:"127.0.0.1:8080" help:"Where to listen: HTTP/1.1, HTTP/2, gRPC and gRPC-Web on one port."`
 	PublicURL      string `placeholder:"URL" help:"URL callers reach the service under; logo URLs begin with it. Default: made from the address."`
@@ -28,22 +32,57 @@ type Serve struct {
 	SecretPrefix     string        `default:"sk_live_" help:"What new secrets begin with: letters, digits and _, up to 32."`
 	MaxSecretOverlap time.Duration `default:"720h" help:"Longest a rotation may leave the previous secret valid; negative: not at all."`
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
-	Timeout          time.Duration `default:"10s" help:"Deadline of a call that brings none."`
+	Timeout          time.Duration `default:"4s" help:"Deadline of a call that brings none."`
 	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets from an address or for a client, per second before the answer is resource_exhausted; ten times as many at once."`
 	MaxInFlight      int           `default:"1024" help:"Calls at once; one more is answered unavailable."`
+	ShutdownDelay    time.Duration `default:"0s" help:"How long a stop goes on serving once /readyz says no: longer than a balancer takes to notice."`
 	DrainTimeout     time.Duration `default:"20s" help:"How long a stop waits for running calls."`
+
+	MetricsAddr      string `placeholder:"HOST:PORT" help:"Serve /metrics for Prometheus here, in plain text and to everybody: an address of an internal network. Default: nowhere."`
+	TrustRemoteSpans bool   `help:"Continue the trace that a caller's traceparent names, instead of beginning one that links to it."`
+}
+
+// postgresFlags say how a server uses PostgreSQL.
+type postgresFlags struct {
+	DatabaseMaxConnections     int           `default:"20" help:"Connections to PostgreSQL at once."`
+	DatabaseIdleConnections    int           `placeholder:"N" help:"Connections to PostgreSQL that stay open while nobody needs them. Default: all."`
+	DatabaseConnectionLifetime time.Duration `default:"30m" help:"How long a connection to PostgreSQL is used, 1s to 24h."`
+	StatementTimeout           time.Duration `default:"4s" help:"How long PostgreSQL may work on a statement, and a transaction may be idle, 1ms to 24h."`
+	LockTimeout                time.Duration `default:"3s" help:"How long PostgreSQL may wait for a lock, 1ms to 24h."`
+	Migrate                    bool          `help:"Migrate PostgreSQL before serving, as clientsd migrate does. A file is always migrated."`
+	RequireSyncStandby         bool          `help:"Refuse to start unless PostgreSQL waits for a standby before it acknowledges a commit."`
+}
+
+// storage is where the data is and how to use it.
+func (c Serve) storage() storage.Config {
+	config := c.dataFlags.storage(true)
+	config.Postgres.MaxConnections = c.DatabaseMaxConnections
+	config.Postgres.IdleConnections = c.DatabaseIdleConnections
+	config.Postgres.ConnectionLifetime = c.DatabaseConnectionLifetime
+	config.Postgres.StatementTimeout = c.StatementTimeout
+	config.Postgres.LockTimeout = c.LockTimeout
+	config.Migrate = c.Migrate
+	config.RequireSyncStandby = c.RequireSyncStandby
+	if c.AcceptRollback {
+		config.Restored = storage.AcceptRestored
+	}
+	return config
 }
 
 // Help is shown by serve --help.
 func (Serve) Help() string {
-	return `The first run makes the data folder, a keyset and a database; later ones migrate the database if they have to. The first SIGTERM or Ctrl-C lets running calls finish, a second one does not.
+	return `The first run makes the data folder, a keyset and a database; later ones migrate the database if they have to. With --database-url several servers share one PostgreSQL database and one keyset, and none of them makes anything: see clientsd keyset create and clientsd migrate. The first SIGTERM or Ctrl-C lets running calls finish, a second one does not.
+
+Traces and metrics go to an OpenTelemetry collector if the standard OTEL_* variables ask for it, and nowhere otherwise.
 
 Examples:
 
     clientsd serve
     clientsd serve --addr 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
     clientsd serve --issuer https://login.example.com --audience https://clients.example.com
-    CLIENTSD_ADDR=127.0.0.1:9090 CLIENTSD_LOG_FORMAT=json clientsd serve`
+    CLIENTSD_ADDR=127.0.0.1:9090 CLIENTSD_LOG_FORMAT=json clientsd serve
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 clientsd serve --metrics-addr 127.0.0.1:9464
+    CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd clientsd serve --keyset keyset.json`
 }
 
 // Run serves until the environment's context ends.
@@ -52,10 +91,14 @@ func (c Serve) Run(env *Environment) error {
 	if err != nil {
 		return err
 	}
-	s, err := server.New(env.Context, c.config(log))
+	config := c.config(log)
+	config.Version = env.Version
+	s, err := server.New(env.Context, config)
 	if err != nil {
+		c.showRestored(env, err)
 		return err
 	}
+	announceRestored(env.Context, log, s.Storage().Restored, c.AcceptRollback)
 	c.announce(log, s)
 	err = s.Run(env.Context)
 	log.Info("stopped")
@@ -69,7 +112,7 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		TLSCert:             c.TLSCert,
 		TLSKey:              c.TLSKey,
 		AllowPlaintext:      c.AllowPlaintext,
-		Storage:             c.storage(true),
+		Storage:             c.storage(),
 		SecretPrefix:        c.SecretPrefix,
 		SecretReadScope:     c.SecretReadScope,
 		MaxSecretOverlap:    c.MaxSecretOverlap,
@@ -82,24 +125,33 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		Timeout:             c.Timeout,
 		FailureRate:         c.FailureRate,
 		MaxInFlight:         c.MaxInFlight,
+		ShutdownDelay:       c.ShutdownDelay,
 		DrainTimeout:        c.DrainTimeout,
+		MetricsAddr:         c.MetricsAddr,
+		TrustRemoteSpans:    c.TrustRemoteSpans,
 		Log:                 log,
 	}
 }
 
 // announce tells the operator what a first run has made and must be kept.
 func (c Serve) announce(log *slog.Logger, s *server.Server) {
-	files := s.Storage()
-	if files.Created {
+	opened := s.Storage()
+	if opened.Created {
 		log.Info("made a new database; back it up, and its keyset apart from it: without the keyset no secret can be shown again",
-			"database", files.DatabaseFile, "keyset", files.KeysetFile)
+			"database", opened.DatabaseFile, "keyset", opened.KeysetFile)
 	}
-	if files.Migrated > 0 {
-		log.Info("migrated the database", "migrations", files.Migrated)
+	if opened.Migrated > 0 {
+		log.Info("migrated the database", "migrations", opened.Migrated)
+	}
+	for _, warning := range opened.Warnings {
+		log.Warn(warning, "database", opened.DB.Name())
 	}
 	if len(c.Issuer) == 0 {
 		log.Info("accepting tokens of the built-in issuer only; mint one with",
-			"command", `clientsd token --data-dir `+c.DataDir+` --scope "oauth:clients:manage oauth:clients:read"`)
+			"command", "clientsd token "+c.arguments()+` --scope "oauth:clients:manage oauth:clients:read"`)
+	}
+	if url := s.MetricsURL(); url != "" {
+		log.Info("serving metrics", "metrics_url", url)
 	}
 	log.Info("serving", "url", s.URL())
 }

@@ -27,7 +27,7 @@ Example:
 // Run makes the key and prints its id.
 func (c SigningKeyRotate) Run(env *Environment) error {
 	return c.withStorage(env, func(s *storage.Storage) error {
-		signer, err := issuer.Open(env.Context, s.DB.Write, s.Keyset)
+		signer, err := issuer.Open(env.Context, issuer.Database{Read: s.DB.Read, Transact: s.DB.Serialise}, s.Keyset)
 		if err != nil {
 			return err
 		}

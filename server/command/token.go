@@ -55,7 +55,7 @@ func (c Token) Run(env *Environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	signer, err := issuer.Open(env.Context, opened.DB.Write, opened.Keyset)
+	signer, err := issuer.Open(env.Context, issuer.Database{Read: opened.DB.Read, Transact: opened.DB.Serialise}, opened.Keyset)
 	if err != nil {
 		return err
 	}

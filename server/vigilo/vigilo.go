@@ -40,6 +40,8 @@ type Handler struct {
 	Gate auth.Gate
 	// Denied hears of calls whose token lacks the scope.
 	Denied func(r *http.Request, principal *auth.Principal, err error)
+	// Answered hears of every call that got in, with its error or nil.
+	Answered func(ctx context.Context, err error)
 	// Unavailable reports an error of the database that may pass.
 	Unavailable func(error) bool
 	// Log hears of what is answered with a fixed sentence.
@@ -65,6 +67,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
 	record, err := h.serve(ctx, r)
+	h.Answered(ctx, err)
 	if err != nil {
 		// A database says only that it was interrupted, not by what.
 		h.refuse(w, r, errors.Join(err, ctx.Err()))

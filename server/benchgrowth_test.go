@@ -1,0 +1,139 @@
+package server_test
+
+import (
+	"flag"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"entgo.io/ent/dialect"
+
+	"clientsd/ent/oauthclient"
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/server/database"
+	"clientsd/server/servertest"
+)
+
+var manyClients = flag.Int("clients", 1_000_000, "how many clients BenchmarkGrowth ends with")
+
+const (
+	// fewClients is how many clients BenchmarkGrowth begins with.
+	fewClients = 1_000
+	// seedBatch is how many clients one statement makes.
+	seedBatch = 50_000
+	// growthConnections is how many callers BenchmarkGrowth has at once.
+	growthConnections = 8
+)
+
+// BenchmarkGrowth measures rotation and verification while there are few
+// clients and while there are many. The metric of-few is the ratio of the rate
+// to that with the fewest.
+func BenchmarkGrowth(b *testing.B) {
+	s := servertest.Start(b)
+	token := s.Token(b, faceScopes...)
+	s.CreateAs(b, token, servertest.Request())
+	var few [2]float64
+	for _, clients := range []int{fewClients, *manyClients} {
+		load := growthLoad(b, s, token, grow(b, s.Database(b), clients))
+		for i, calls := range [][]benchCall{load.verifications, load.rotations} {
+			b.Run(fmt.Sprintf("%s/clients=%d", path.Base(calls[0].path), clients), func(b *testing.B) {
+				rate := load.run(b, growthConnections, calls)
+				if clients == fewClients {
+					few[i] = rate
+				}
+				reportRatio(b, "of-few", rate, few[i])
+			})
+		}
+	}
+}
+
+// growthLoad rotates each client once: its secret is known then.
+func growthLoad(b *testing.B, s *servertest.Server, token string, ids []string) benchLoad {
+	b.Helper()
+	load := benchLoad{server: s, token: token}
+	rotator := s.Clients(servertest.Protocols()[0], token)
+	for _, id := range ids {
+		answer, err := rotator.RegenerateSecret(b.Context(), &apiv1.RegenerateSecretRequest{ClientId: id, IncludeSecret: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		load.addRotation(id)
+		load.addVerification(id, answer.GetClientSecret())
+	}
+	return load
+}
+
+// grow makes copies of the one client until there are so many, and returns the
+// ids of some. The copies have its digest, which does not fit them: their first
+// rotation gives them a secret of their own.
+func grow(b *testing.B, db *database.DB, clients int) []string {
+	b.Helper()
+	have, err := db.Read.OAuthClient.Query().Count(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for have < clients {
+		n := min(seedBatch, clients-have)
+		if _, err := db.Write.ExecContext(b.Context(), copies(db.Dialect()), n); err != nil {
+			b.Fatal(err)
+		}
+		have += n
+	}
+	settle(b, db)
+	return someIDs(b, db)
+}
+
+// settle does now what the database would do later, in the middle of a
+// measurement, with what was written.
+func settle(b *testing.B, db *database.DB) {
+	b.Helper()
+	statements := []string{"PRAGMA wal_checkpoint(TRUNCATE)"}
+	if db.Dialect() == dialect.Postgres {
+		statements = []string{"VACUUM ANALYZE oauth_clients", "CHECKPOINT"}
+	}
+	for _, statement := range statements {
+		if _, err := db.Write.ExecContext(b.Context(), statement); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// copies is the statement that copies the first client.
+func copies(name string) string {
+	columns := slices.DeleteFunc(slices.Clone(oauthclient.Columns), func(c string) bool { return c == oauthclient.FieldID })
+	list := strings.Join(columns, ", ")
+	series, id := "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < $1) ", randomUUID
+	if name == dialect.Postgres {
+		series, id = "WITH n AS (SELECT generate_series(1, $1::int)) ", "gen_random_uuid()"
+	}
+	return series + "INSERT INTO oauth_clients (id, " + list + ") SELECT " + id + ", " + list +
+		" FROM n, (SELECT * FROM oauth_clients LIMIT 1) AS first"
+}
+
+// randomUUID is a UUID of version 4 in SQLite's SQL.
+const randomUUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||
+	substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`
+
+// someIDs are from everywhere in the table.
+func someIDs(b *testing.B, db *database.DB) []string {
+	b.Helper()
+	rows, err := db.Read.QueryContext(b.Context(), fmt.Sprintf("SELECT id FROM oauth_clients ORDER BY random() LIMIT %d", benchClients))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rows.Close()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			b.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if rows.Err() != nil {
+		b.Fatal(rows.Err())
+	}
+	return ids
+}
