@@ -109,7 +109,7 @@ func copies(name string) string {
 		series, id = "WITH n AS (SELECT generate_series(1, $1::int)) ", "gen_random_uuid()"
 	}
 	return series + "INSERT INTO oauth_clients (id, " + list + ") SELECT " + id + ", " + list +
-		" FROM n, (SELECT * FROM oauth_clients LIMIT 1) AS first"
+		" FROM n, (SELECT " + list + " FROM oauth_clients LIMIT 1) AS first"
 }
 
 // randomUUID is a UUID of version 4 in SQLite's SQL.

@@ -59,7 +59,7 @@ func (g *group) transact(ctx context.Context, body func(*ent.Tx) error) error {
 	err := m.wait()
 	switch {
 	case m.panic != nil:
-		panic(m.panic)
+		panic(m.panic) //nolint:forbidigo // the caller's own, on its way on
 	case errors.Is(err, errAlone):
 		return ent.InTx(ctx, g.client, body)
 	default:

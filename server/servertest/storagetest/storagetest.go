@@ -20,7 +20,7 @@ import (
 const Variable = "CLIENTSD_TEST_DATABASE_URL"
 
 // connections bounds those of a test's pool: many tests share one server.
-const connections = 10
+const connections = 20
 
 // Open opens new storage until the test ends.
 func Open(t testing.TB) *storage.Storage {

@@ -1,0 +1,151 @@
+package server_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"connectrpc.com/connect"
+	"github.com/google/go-cmp/cmp"
+
+	"clientsd/server/call"
+	"clientsd/server/servertest"
+	"clientsd/server/servertest/pgproxy"
+)
+
+// everyFace is one way to rotate for each protocol of the main face and for each
+// of the other faces.
+func everyFace() []way {
+	list := []way{
+		{"Vigilo", "vigilo", nil, overVigilo("/client/"), nil},
+		{"ZITADEL, REST", "zitadel", nil, overREST, nil},
+		{"ZITADEL, gRPC", "zitadel", nil, overRPC(grpcProtocol), nil},
+	}
+	for _, protocol := range servertest.Protocols() {
+		list = append(list, way{protocol.Name, "xeonr", nil, overClients(protocol), nil})
+	}
+	return list
+}
+
+// overClients is the main face, with its refusals.
+func overClients(protocol servertest.Protocol) func(testing.TB, *servertest.Server, attempt) (string, told) {
+	return func(t testing.TB, s *servertest.Server, c attempt) (string, told) {
+		t.Helper()
+		ctx, info := connect.NewClientContext(t.Context())
+		for i := 0; i < len(c.header); i += 2 {
+			info.RequestHeader().Set(c.header[i], c.header[i+1])
+		}
+		answer, err := s.Clients(protocol, c.token).RegenerateSecret(ctx, release(c.clientID))
+		var refused *connect.Error
+		if errors.As(err, &refused) {
+			return "", told{Body: statusBody(t, refused)}
+		}
+		return answer.GetClientSecret(), told{}
+	}
+}
+
+// saysReason is a refusal with a reason, in the words of the way's face.
+func (w way) saysReason(code connect.Code, reason, message string) told {
+	if w.face == "vigilo" {
+		name := map[connect.Code]string{
+			connect.CodeAborted: "invalid_request", connect.CodeUnavailable: "temporarily_unavailable", connect.CodeUnknown: "internal_server_error",
+		}[code]
+		return told{Status: statusWith[code], Body: map[string]any{"error": name, "error_description": message}}
+	}
+	answer := told{Body: map[string]any{"code": float64(code), "message": message, "details": []any{map[string]any{
+		"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "clientsd", "metadata": map[string]any{},
+	}}}}
+	if w.name == "ZITADEL, REST" {
+		answer.Status = statusWith[code]
+	}
+	return answer
+}
+
+// statusWith is the HTTP status of the codes that depend on the outcome.
+var statusWith = map[connect.Code]int{
+	connect.CodeAborted: http.StatusConflict, connect.CodeUnavailable: http.StatusServiceUnavailable, connect.CodeUnknown: http.StatusInternalServerError,
+}
+
+// A lostCall is a rotation during whose commit the line goes down.
+type lostCall struct {
+	*rotating
+	way
+
+	header []string // with the idempotency key, if there is one
+	secret string
+	told   told
+}
+
+func (l *lostCall) make(t *testing.T) {
+	l.secret, l.told = l.way.rotate(t, l.Server, attempt{l.token, l.id, l.header})
+}
+
+// lostCalls are one for each face and protocol, with a key and without.
+func (c *cutOff) lostCalls(t *testing.T) []*lostCall {
+	t.Helper()
+	var calls []*lostCall
+	for _, w := range everyFace() {
+		calls = append(calls,
+			&lostCall{rotating: c.newRotating(t), way: w},
+			&lostCall{rotating: c.newRotating(t), way: w, header: []string{call.IdempotencyHeader, "key over " + w.name}})
+	}
+	return calls
+}
+
+// The line goes down for longer than the server asks for the outcome.
+func TestAnOutcomeThatNobodyKnowsIsToldAsSuch(t *testing.T) {
+	for name, tt := range map[string]struct {
+		moment  pgproxy.Moment
+		version int64 // that is stored
+	}{
+		"before the commit arrives":     {pgproxy.BeforeCommit(), 1},
+		"before the commit is answered": {pgproxy.AfterCommit(), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startCutOff(t)
+			calls := c.lostCalls(t)
+			cut := c.line.CutTogether(tt.moment, len(calls))
+			together(len(calls), func(i int) { calls[i].make(t) })
+			if !cut.Happened() {
+				t.Fatal("the line did not go down")
+			}
+			for _, l := range calls {
+				l.wantUnknown(t)
+				l.version = tt.version
+				l.wantStored(t)
+			}
+			c.line.Up()
+			for _, l := range calls {
+				l.wantTruth(t)
+			}
+		})
+	}
+}
+
+// wantUnknown fails the test unless the caller was told how to find out.
+func (l *lostCall) wantUnknown(t *testing.T) {
+	t.Helper()
+	want := l.saysReason(connect.CodeUnknown, "OUTCOME_UNKNOWN", lookFirst)
+	if l.header != nil {
+		want = l.saysReason(connect.CodeUnavailable, "OUTCOME_UNKNOWN", repeatCall)
+	}
+	if diff := cmp.Diff(want, l.told); diff != "" || l.secret != "" {
+		t.Errorf("%s: got a secret: %v; refusal (-want +got):\n%s", l.name, l.secret != "", diff)
+	}
+}
+
+// wantTruth makes the call again, and fails the test unless that is the same
+// rotation under a key, and another one without.
+func (l *lostCall) wantTruth(t *testing.T) {
+	t.Helper()
+	if l.version++; l.header != nil {
+		l.version = 2
+	}
+	l.make(t)
+	if l.secret == "" {
+		t.Fatalf("%s: refused: %+v", l.name, l.told)
+	}
+	l.wantStored(t)
+	wantOnlySecret(t, l.beside, l.id, l.version, l.secret, l.rotating.secret)
+}
