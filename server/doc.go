@@ -87,6 +87,8 @@
 //     of the rate of bare updates; together, at about that rate.
 //   - On PostgreSQL the time that is stored, and by which a previous secret ends,
 //     is the server's: replicas agree on it whatever their own clocks say.
+//   - A call that brings no deadline gets 4 s, where the design had 10: when the
+//     database does not answer, a caller is to hear of it within five.
 //   - No read goes to a standby, and there is no cache to invalidate: a replica
 //     answers from the primary, so it cannot accept what another one has replaced.
 //   - A new database is made under another name and linked to its own when it is
