@@ -82,6 +82,10 @@ sdk: ## Test the packed TypeScript SDK in Node.js and Chromium
 faces: ## Call the running binary with ZITADEL's own clients and curl
 	.ci/faces
 
+.PHONY: soak
+soak: ## Watch the memory of the binary over ten minutes of mixed load
+	go test -C server/faults -count=1 -timeout 30m -run Memory -args -soak 10m
+
 .PHONY: linearizable
 linearizable: ## Check ten long histories of concurrent calls for linearizability
 	go test -count=1 -timeout 10m ./server/linearizable -histories 10 -operations 10000
