@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -44,16 +45,21 @@ func (f dataFlags) storage(create bool) storage.Config {
 	}
 }
 
-// arguments say the same to another command, without the password.
-func (f dataFlags) arguments() string {
-	arguments := "--data-dir " + f.DataDir
-	if f.DatabaseURL != "" {
-		arguments = `--database-url "$CLIENTSD_DATABASE_URL"`
+// command is how to call another command on the same data. A URL may carry a
+// password, which a hint neither shows nor puts on a command line: it stays in
+// the environment if it came from there.
+func (f dataFlags) command(words ...string) string {
+	words = append([]string{"clientsd"}, words...)
+	switch {
+	case f.DatabaseURL == "":
+		words = append(words, "--data-dir", f.DataDir)
+	case os.Getenv("CLIENTSD_DATABASE_URL") == "":
+		words = append(words, "--database-url URL")
 	}
 	if f.Keyset != "" {
-		arguments += " --keyset " + f.Keyset
+		words = append(words, "--keyset", f.Keyset)
 	}
-	return arguments
+	return strings.Join(words, " ")
 }
 
 // logFlags say how a command logs.

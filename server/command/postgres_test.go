@@ -101,7 +101,7 @@ func serveOnce(t *testing.T, url database.URL, keyset string) {
 	}
 	for _, want := range []string{
 		`synchronous_standby_names is empty: acknowledged rotations are on one machine only`,
-		`clientsd token --database-url \"$CLIENTSD_DATABASE_URL\" --keyset ` + keyset,
+		`clientsd token --database-url URL --keyset ` + keyset,
 	} {
 		if !strings.Contains(logs.String(), want) {
 			t.Errorf("%s is not in the log:\n%s", want, logs)

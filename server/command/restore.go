@@ -50,7 +50,7 @@ func (c Restore) Run(env *Environment) error {
 	}
 	_, err = fmt.Fprintf(env.Stdout, "%s: restored from %s\n"+
 		"secrets that were rotated since would be valid again, of up to %d clients; see them, then accept it once:\n\n"+
-		"    clientsd rollback list %[4]s\n    clientsd serve %[4]s --accept-rollback\n",
-		config.DatabasePath(), made.Mark, made.Clients, c.arguments())
+		"    %s\n    %s --accept-rollback\n",
+		config.DatabasePath(), made.Mark, made.Clients, c.command("rollback", "list"), c.command("serve"))
 	return err
 }

@@ -66,7 +66,7 @@ func (RollbackMark) Help() string {
 
 Examples:
 
-    clientsd rollback mark --database-url "$CLIENTSD_DATABASE_URL" --taken-at 2026-11-21T20:34:38Z
+    CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd clientsd rollback mark --taken-at 2026-11-21T20:34:38Z
     clientsd rollback mark --data-dir ./clientsd-data`
 }
 
@@ -76,7 +76,7 @@ func (c RollbackMark) Run(env *Environment) error {
 		if err := rollback.Set(env.Context, db.Transact, c.TakenAt); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(env.Stdout, "%s is marked as restored: see clientsd rollback list %s\n", db.Name(), c.arguments())
+		_, err := fmt.Fprintf(env.Stdout, "%s is marked as restored: see %s\n", db.Name(), c.command("rollback", "list"))
 		return err
 	})
 }
@@ -103,7 +103,7 @@ func (f dataFlags) showRestored(env *Environment, err error) {
 		_ = printClient(env.Stderr, client) // as above
 	}
 	if more := restored.Clients - len(restored.First); more > 0 {
-		_, _ = fmt.Fprintf(env.Stderr, "and %d more: clientsd rollback list %s\n", more, f.arguments()) // as above
+		_, _ = fmt.Fprintf(env.Stderr, "and %d more: %s\n", more, f.command("rollback", "list")) // as above
 	}
 }
 

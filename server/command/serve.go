@@ -148,7 +148,7 @@ func (c Serve) announce(log *slog.Logger, s *server.Server) {
 	}
 	if len(c.Issuer) == 0 {
 		log.Info("accepting tokens of the built-in issuer only; mint one with",
-			"command", "clientsd token "+c.arguments()+` --scope "oauth:clients:manage oauth:clients:read"`)
+			"command", c.command("token")+` --scope "oauth:clients:manage oauth:clients:read"`)
 	}
 	if url := s.MetricsURL(); url != "" {
 		log.Info("serving metrics", "metrics_url", url)
