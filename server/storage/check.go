@@ -11,12 +11,12 @@ import (
 const checkID = 1
 
 // addCheck stores the row that knows the keyset.
-func addCheck(ctx context.Context, db *ent.Client, keyset *secret.Keyset) error {
+func addCheck(ctx context.Context, transact ent.Transactor, keyset *secret.Keyset) error {
 	sealed, err := keyset.SealCheck()
 	if err != nil {
 		return err
 	}
-	return ent.InTx(ctx, db, func(tx *ent.Tx) error {
+	return transact(ctx, func(tx *ent.Tx) error {
 		return tx.KeysetCheck.Create().SetID(checkID).SetSealed(sealed).Exec(ctx)
 	})
 }

@@ -54,5 +54,5 @@ func fillOpen(ctx context.Context, db *database.DB, keyset *secret.Keyset) error
 	if _, err := db.Migrate(ctx); err != nil {
 		return err
 	}
-	return addCheck(ctx, db.Write, keyset)
+	return addCheck(ctx, db.Transact, keyset)
 }

@@ -87,7 +87,7 @@ func (s *Storage) migrate(ctx context.Context) (err error) {
 	if err != nil || known {
 		return err
 	}
-	addErr := addCheck(ctx, s.DB.Write, s.Keyset)
+	addErr := addCheck(ctx, s.DB.Transact, s.Keyset)
 	known, err = s.isKeysetKnown(ctx) // another process may have been faster
 	if err != nil || known {
 		return err
