@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -155,13 +156,13 @@ func (c Config) validateIssuers() error {
 
 // withDefaults fills what was left empty.
 func (c Config) withDefaults() Config {
-	c.Audience = orDefault(c.Audience, DefaultAudience)
-	c.SecretReadScope = orDefault(c.SecretReadScope, auth.ScopeManage)
-	c.Timeout = orDefault(c.Timeout, 4*time.Second)
-	c.MaxSecretOverlap = max(0, orDefault(c.MaxSecretOverlap, 30*24*time.Hour))
-	c.FailureRate = orDefault(c.FailureRate, 20)
-	c.MaxInFlight = orDefault(c.MaxInFlight, 1024)
-	c.DrainTimeout = orDefault(c.DrainTimeout, 20*time.Second)
+	c.Audience = cmp.Or(c.Audience, DefaultAudience)
+	c.SecretReadScope = cmp.Or(c.SecretReadScope, auth.ScopeManage)
+	c.Timeout = cmp.Or(c.Timeout, 4*time.Second)
+	c.MaxSecretOverlap = max(0, cmp.Or(c.MaxSecretOverlap, 30*24*time.Hour))
+	c.FailureRate = cmp.Or(c.FailureRate, 20)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, 1024)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, 20*time.Second)
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	if len(c.Faces) == 0 {
 		c.Faces = faces
@@ -174,14 +175,6 @@ func (c Config) withDefaults() Config {
 		c.Clock = time.Now
 	}
 	return c
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 func positive(flag string, value int64) error {

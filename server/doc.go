@@ -84,7 +84,7 @@
 //   - Transactions on SQLite share commits now, which the design had put off: a
 //     rotation costs a quarter of a millisecond of processor and as much of
 //     waiting for the disk. With a commit each, eight callers rotated at a third
-//     of the rate of bare updates; together, at about that rate.
+//     of the rate of bare updates; together, at six tenths of it or more.
 //   - On PostgreSQL the time that is stored, and by which a previous secret ends,
 //     is the server's: replicas agree on it whatever their own clocks say.
 //   - A call that brings no deadline gets 4 s, where the design had 10: when the

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -147,7 +148,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr); err != nil {
 		return err
 	}
-	s.url = orDefault(s.config.PublicURL, s.scheme()+"://"+s.listener.Addr().String())
+	s.url = cmp.Or(s.config.PublicURL, s.scheme()+"://"+s.listener.Addr().String())
 	return s.watch(ctx)
 }
 

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -85,19 +86,12 @@ func inRange[T int | time.Duration](flag string, value, least, most T) error {
 }
 
 func (p Postgres) withDefaults() Postgres {
-	p.MaxConnections = orDefault(p.MaxConnections, DefaultMaxConnections)
-	p.IdleConnections = orDefault(p.IdleConnections, p.MaxConnections)
-	p.ConnectionLifetime = orDefault(p.ConnectionLifetime, DefaultConnectionLifetime)
-	p.StatementTimeout = orDefault(p.StatementTimeout, DefaultStatementTimeout)
-	p.LockTimeout = orDefault(p.LockTimeout, DefaultLockTimeout)
+	p.MaxConnections = cmp.Or(p.MaxConnections, DefaultMaxConnections)
+	p.IdleConnections = cmp.Or(p.IdleConnections, p.MaxConnections)
+	p.ConnectionLifetime = cmp.Or(p.ConnectionLifetime, DefaultConnectionLifetime)
+	p.StatementTimeout = cmp.Or(p.StatementTimeout, DefaultStatementTimeout)
+	p.LockTimeout = cmp.Or(p.LockTimeout, DefaultLockTimeout)
 	return p
-}
-
-func orDefault[T int | time.Duration](value, fallback T) T {
-	if value == 0 {
-		return fallback
-	}
-	return value
 }
 
 // OpenPostgres connects to a PostgreSQL database. The schema is as it was: see
