@@ -133,3 +133,20 @@ func TestServePassesOnHowToUsePostgreSQL(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 }
+
+// What came from the environment stays there: a hint that is pasted must put no
+// password on a command line.
+func TestAHintLeavesTheURLWhereItCameFrom(t *testing.T) {
+	url, keyset := onPostgres(t)
+	var mark command.RollbackMark
+	mark.DatabaseURL, mark.Keyset = url, keyset
+	for variable, want := range map[string]string{
+		"":          "see clientsd rollback list --database-url URL --keyset " + keyset + "\n",
+		string(url): "see clientsd rollback list --keyset " + keyset + "\n",
+	} {
+		t.Setenv("CLIENTSD_DATABASE_URL", variable)
+		if got, err := said(t, mark.Run); err != nil || !strings.HasSuffix(got, want) {
+			t.Errorf("got %q, error %v, want %q", got, err, want)
+		}
+	}
+}
