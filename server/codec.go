@@ -19,22 +19,25 @@ var errNotProto = errors.New("not a protobuf message")
 // lists too, as the contract has them. Fields that are optional stay absent.
 type jsonCodec struct {
 	name string
+	// remembered is the text of a message that was written before, or nil.
+	remembered func(message any) []byte
 }
 
 // Name is what selects the codec: the subtype of the content type.
 func (c jsonCodec) Name() string { return c.name }
 
 // Marshal writes a message with every field that is not optional.
-func (jsonCodec) Marshal(message any) ([]byte, error) {
-	m, ok := message.(proto.Message)
-	if !ok {
-		return nil, fmt.Errorf("%T: %w", message, errNotProto)
-	}
-	return protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
-}
+func (c jsonCodec) Marshal(message any) ([]byte, error) { return c.MarshalAppend(nil, message) }
 
 // MarshalAppend is Marshal into a buffer that Connect uses again.
-func (jsonCodec) MarshalAppend(buffer []byte, message any) ([]byte, error) {
+func (c jsonCodec) MarshalAppend(buffer []byte, message any) ([]byte, error) {
+	if text := c.remembered(message); text != nil {
+		return append(buffer, text...), nil
+	}
+	return appendJSON(buffer, message)
+}
+
+func appendJSON(buffer []byte, message any) ([]byte, error) {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return nil, fmt.Errorf("%T: %w", message, errNotProto)
@@ -74,10 +77,10 @@ func withoutValues(err error) error {
 }
 
 // withJSON replaces Connect's codec under both names it goes by.
-func withJSON() connect.HandlerOption {
+func withJSON(remembered func(message any) []byte) connect.HandlerOption {
 	return connect.WithHandlerOptions(
-		connect.WithCodec(jsonCodec{name: "json"}),
-		connect.WithCodec(jsonCodec{name: "json; charset=utf-8"}),
+		connect.WithCodec(jsonCodec{"json", remembered}),
+		connect.WithCodec(jsonCodec{"json; charset=utf-8", remembered}),
 	)
 }
 

@@ -102,6 +102,9 @@
 //     every use.
 //   - A keyset from a file follows the file, so that keys can be added and removed
 //     beside running servers. An issuer's keys follow the database likewise.
+//   - GetClient remembers what it has answered, and asks the database each time
+//     whether the client is still in the state it was in then. To read, convert and
+//     encode a full record again cost half of the call.
 //   - Only failures are throttled, and a call that would succeed always does:
 //     nobody locks somebody else out by guessing in their place.
 //   - Page tokens are sealed by the keyset and bound to organisation and query:

@@ -56,7 +56,7 @@ func (s *Server) options(rules auth.Rules) ([]connect.HandlerOption, error) {
 		return nil, err
 	}
 	return []connect.HandlerOption{
-		withJSON(),
+		withJSON(s.answers.json),
 		withLimits(),
 		connect.WithCompressMinBytes(compressFrom),
 		connect.WithInterceptors(append(tracing, noteResult())...),

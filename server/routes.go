@@ -62,7 +62,7 @@ func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *routes) mount() error {
 	r.rpc(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: r.store, failures: r.failures, matched: r.countMatches()}, r.options...))
 	if r.serves(face) {
-		r.rpc(apiv1connect.NewClientsServiceHandler(newClientsService(r.store, r.url), r.options...))
+		r.rpc(apiv1connect.NewClientsServiceHandler(newClientsService(r.store, r.url, r.answers), r.options...))
 	}
 	if r.serves(vigilo.Face) {
 		r.mountVigilo()

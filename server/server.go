@@ -33,6 +33,7 @@ type Server struct {
 	store    *oauthclient.Store
 	listener net.Listener
 	places   places
+	answers  answers
 	url      string
 	failures *throttle.Failures
 	denials  *denial.Log
@@ -57,6 +58,10 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		failures: throttle.New(config.FailureRate, config.Clock),
 		denials:  denial.New(config.Log),
 		places:   make(places, config.MaxInFlight),
+	}
+	var err error
+	if s.answers, err = newAnswers(); err != nil {
+		return nil, err
 	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close(ctx))

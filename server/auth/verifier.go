@@ -137,7 +137,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 // token was verified with, so that a key it removes is refused at once.
 func (v *Verifier) isStillTrusted(ctx context.Context, token *verifiedToken) bool {
 	key, err := v.issuers[token.principal.Issuer].Key(ctx, token.keyID)
-	return err == nil && token.key.Equal(key)
+	return err == nil && (key == token.key || token.key.Equal(key)) // to compare the numbers costs ten times as much
 }
 
 // verify checks everything but the dates against the clock. Of the unverified

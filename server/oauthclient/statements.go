@@ -3,6 +3,7 @@ package oauthclient
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -24,7 +25,7 @@ type querier interface {
 // once, by ent's builder: to build them for each call costs as much as to run
 // them.
 type statements struct {
-	get, getLocked, digests, event string
+	get, getLocked, state, digests, event string
 
 	rotate map[rotationConditions]string
 }
@@ -34,19 +35,17 @@ type rotationConditions struct{ application, version bool }
 
 func newStatements(name string) statements {
 	builder := entsql.Dialect(name)
-	get := func() *entsql.Selector { // anew each time: a predicate keeps the numbers of its placeholders
-		return builder.Select(oauthclient.Columns...).From(entsql.Table(oauthclient.Table)).Where(own())
+	get := func(columns []string) *entsql.Selector { // anew each time: a predicate keeps the numbers of its placeholders
+		return builder.Select(columns...).From(entsql.Table(oauthclient.Table)).Where(own())
 	}
-	digests := builder.Select(digestColumns...).
-		From(entsql.Table(oauthclient.Table)).
-		Where(own())
 	event := builder.Insert(clientevent.Table).
 		Columns(eventColumns()...).
 		Values(placeholders(len(eventColumns()))...)
 	all := statements{
-		get:       text(get()),
-		getLocked: text(locked(get(), name)),
-		digests:   text(digests),
+		get:       text(get(oauthclient.Columns)),
+		getLocked: text(locked(get(oauthclient.Columns), name)),
+		state:     text(get(stateColumns())),
+		digests:   text(get(digestColumns)),
 		event:     text(event),
 		rotate:    make(map[rotationConditions]string),
 	}
@@ -140,6 +139,20 @@ func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, caller Caller, in
 		args = append(args, in.ExpectedVersion)
 	}
 	return scan(tx.QueryContext(ctx, s.statements.rotate[with], args...))
+}
+
+// scanOwn reads columns of one client as the caller may see it, and reports
+// whether there is such a client.
+func (s *Store) scanOwn(ctx context.Context, query string, caller Caller, id uuid.UUID, into ...any) (found bool, err error) {
+	rows, err := s.read.QueryContext(ctx, query, id, caller.Organisation)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if !rows.Next() {
+		return false, rows.Err()
+	}
+	return true, rows.Scan(into...)
 }
 
 func scan(rows *sql.Rows, err error) (*Client, error) {

@@ -3,7 +3,6 @@ package oauthclient
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/google/uuid"
 
@@ -64,13 +63,7 @@ var digestColumns = []string{
 // storedDigests is zero for a client the caller does not see: the comparison
 // goes on all the same, or who does not exist would be answered faster.
 func (s *Store) storedDigests(ctx context.Context, caller Caller, id uuid.UUID) (stored digests, err error) {
-	rows, err := s.read.QueryContext(ctx, s.statements.digests, id, caller.Organisation)
-	if err != nil {
-		return digests{}, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if rows.Next() {
-		err = rows.Scan(&stored.current, &stored.version, &stored.previous, &stored.previousUntil, &stored.previousUsed)
-	}
-	return stored, errors.Join(err, rows.Err())
+	_, err = s.scanOwn(ctx, s.statements.digests, caller, id,
+		&stored.current, &stored.version, &stored.previous, &stored.previousUntil, &stored.previousUsed)
+	return stored, err
 }

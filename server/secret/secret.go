@@ -109,9 +109,16 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 func fromText(text string) Secret { return Secret{text: &text} }
 
-// checksum is the CRC-32 of head in six base62 characters.
+// checksum is the CRC-32 of head in six base62 characters. A verification needs
+// it, so it is spared the big numbers of base62.
 func checksum(head string) string {
-	return base62(big.NewInt(int64(crc32.ChecksumIEEE([]byte(head)))), sumLength)
+	sum := crc32.ChecksumIEEE([]byte(head))
+	digits := [sumLength]byte{}
+	for i := range digits {
+		digits[sumLength-1-i] = alphabet[sum%uint32(len(alphabet))]
+		sum /= uint32(len(alphabet))
+	}
+	return string(digits[:])
 }
 
 // base62 writes n in exactly length characters, padded on the left.
@@ -126,5 +133,10 @@ func base62(n *big.Int, length int) string {
 }
 
 func isBase62(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune(alphabet, r) }) < 0
+	for i := range len(s) {
+		if strings.IndexByte(alphabet, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
 }

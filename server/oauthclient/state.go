@@ -1,0 +1,57 @@
+package oauthclient
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/google/uuid"
+
+	"clientsd/ent/oauthclient"
+)
+
+// A State tells what a client has been from what it is: as long as its State is
+// the same, its record is, without the secret.
+type State struct {
+	revision                     int64
+	updatedAt, previousSecretUse int64 // in microseconds since 1970, as databases hold them; 0: never
+}
+
+// stateColumns are what State scans, in this order. Whatever changes a client
+// changes its revision, but for the last use of its previous secret.
+func stateColumns() []string {
+	return []string{oauthclient.FieldRevision, oauthclient.FieldUpdatedAt, oauthclient.FieldPreviousSecretLastUsedAt}
+}
+
+// State is that of the record.
+func (r Record) State() State {
+	state := State{revision: r.Revision, updatedAt: r.UpdatedAt.UnixMicro()}
+	if r.PreviousSecretLastUsedAt != nil {
+		state.previousSecretUse = r.PreviousSecretLastUsedAt.UnixMicro()
+	}
+	return state
+}
+
+// State is that of the record which [Store.Get] would return, for a fraction of
+// what it costs to read that.
+//
+// Errors: ErrNotFound.
+func (s *Store) State(ctx context.Context, caller Caller, id uuid.UUID) (State, error) {
+	var (
+		state     State
+		updatedAt time.Time
+		used      sql.NullTime
+	)
+	found, err := s.scanOwn(ctx, s.statements.state, caller, id, &state.revision, &updatedAt, &used)
+	switch {
+	case err != nil:
+		return State{}, fromEnt("get state of client", err)
+	case !found:
+		return State{}, ErrNotFound
+	}
+	state.updatedAt = updatedAt.UnixMicro()
+	if used.Valid {
+		state.previousSecretUse = used.Time.UnixMicro()
+	}
+	return state, nil
+}
