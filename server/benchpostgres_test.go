@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -75,8 +76,10 @@ func pgbench(b *testing.B, load *benchLoad) float64 {
 		b.Fatal(err)
 	}
 	connections := strconv.Itoa(postgresConnections)
-	out, err := osexec.CommandContext(b.Context(), "pgbench", "-n", "-M", "prepared", "-c", connections, "-j", "2",
-		"-T", strconv.Itoa(pgbenchSeconds), "-f", script, withoutQuery(b, string(address))).CombinedOutput()
+	command := osexec.CommandContext(b.Context(), "pgbench", "-n", "-M", "prepared", "-c", connections, "-j", "2",
+		"-T", strconv.Itoa(pgbenchSeconds), "-f", script, withoutQuery(b, string(address)))
+	command.Env = append(os.Environ(), "PGSSLMODE="+sslMode(b, string(address)))
+	out, err := command.CombinedOutput()
 	found := regexp.MustCompile(`tps = ([0-9.]+)`).FindSubmatch(out)
 	if err != nil || found == nil {
 		b.Fatalf("pgbench: %s (%v)", out, err)
@@ -92,6 +95,16 @@ func pgbench(b *testing.B, load *benchLoad) float64 {
 		b.ReportMetric(0, "ns/op")
 	})
 	return rate
+}
+
+// sslMode is that of a URL: pgbench is to connect as the server does.
+func sslMode(b *testing.B, text string) string {
+	b.Helper()
+	address, err := url.Parse(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return cmp.Or(address.Query().Get("sslmode"), "prefer")
 }
 
 // withoutQuery is a URL without the settings in it, some of which only pgx knows.
