@@ -15,6 +15,10 @@ import (
 // is how it ended.
 type Transactor func(ctx context.Context, body func(*Tx) error) error
 
+// A StatementTransactor runs a transaction of one statement, as a Transactor runs
+// one of many: read may be called more than once.
+type StatementTransactor func(ctx context.Context, query string, args []any, read func(Rows) error) error
+
 // How a transaction can end beside being committed or rolled back for a reason
 // of its own.
 var (

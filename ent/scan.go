@@ -5,29 +5,45 @@ package ent
 import (
 	"clientsd/ent/oauthclient"
 	"database/sql"
+	"errors"
 )
 
-// ScanOAuthClient reads the one row that rows holds, whose columns must be
-// oauthclient.Columns in that order, and closes rows. It returns a
-// NotFoundError if there is no row.
+// Rows are what ScanOAuthClients reads: those of database/sql, or of a driver.
+type Rows interface {
+	Next() bool
+	Scan(into ...any) error
+	Err() error
+}
+
+// ScanOAuthClient reads the one row that rows holds, as ScanOAuthClients does, and
+// closes rows. It returns a NotFoundError if there is no row.
 func ScanOAuthClient(rows *sql.Rows) (*OAuthClient, error) {
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return nil, err
-		}
+	all, err := ScanOAuthClients(rows)
+	if err := errors.Join(err, rows.Close()); err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
 		return nil, &NotFoundError{label: oauthclient.Label}
 	}
-	row := &OAuthClient{}
-	values, err := row.scanValues(oauthclient.Columns)
-	if err != nil {
-		return nil, err
+	return all[0], nil
+}
+
+// ScanOAuthClients reads all of rows, whose columns must be oauthclient.Columns in
+// that order.
+func ScanOAuthClients(rows Rows) (all []*OAuthClient, err error) {
+	for rows.Next() {
+		row := &OAuthClient{}
+		values, err := row.scanValues(oauthclient.Columns)
+		if err != nil {
+			return nil, err
+		}
+		if err := rows.Scan(values...); err != nil {
+			return nil, err
+		}
+		if err := row.assignValues(oauthclient.Columns, values); err != nil {
+			return nil, err
+		}
+		all = append(all, row)
 	}
-	if err := rows.Scan(values...); err != nil {
-		return nil, err
-	}
-	if err := row.assignValues(oauthclient.Columns, values); err != nil {
-		return nil, err
-	}
-	return row, rows.Close()
+	return all, rows.Err()
 }

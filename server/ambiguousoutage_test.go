@@ -80,14 +80,16 @@ func (l *lostCall) make(t *testing.T) {
 	l.secret, l.told = l.way.rotate(t, l.Server, attempt{l.token, l.id, l.header})
 }
 
-// lostCalls are one for each face and protocol, with a key and without.
-func (c *cutOff) lostCalls(t *testing.T) []*lostCall {
+// lostCalls are one for each face and protocol, with a key or without one.
+func (c *cutOff) lostCalls(t *testing.T, withKey bool) []*lostCall {
 	t.Helper()
 	var calls []*lostCall
 	for _, w := range everyFace() {
-		calls = append(calls,
-			&lostCall{rotating: c.newRotating(t), way: w},
-			&lostCall{rotating: c.newRotating(t), way: w, header: []string{call.IdempotencyHeader, "key over " + w.name}})
+		l := &lostCall{rotating: c.newRotating(t), way: w}
+		if withKey {
+			l.header = []string{call.IdempotencyHeader, "key over " + w.name}
+		}
+		calls = append(calls, l)
 	}
 	return calls
 }
@@ -104,22 +106,31 @@ func TestAnOutcomeThatNobodyKnowsIsToldAsSuch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := startCutOff(t)
-			calls := c.lostCalls(t)
-			cut := c.line.CutTogether(tt.moment, len(calls))
-			together(len(calls), func(i int) { calls[i].make(t) })
-			if !cut.Happened() {
-				t.Fatal("the line did not go down")
-			}
-			for _, l := range calls {
-				l.wantUnknown(t)
-				l.version = tt.version
-				l.wantStored(t)
-			}
-			c.line.Up()
-			for _, l := range calls {
-				l.wantTruth(t)
+			c.loseTogether(t, tt.moment, tt.version, c.lostCalls(t, true))
+			for _, l := range c.lostCalls(t, false) { // one by one: they would share a commit
+				c.loseTogether(t, tt.moment, tt.version, []*lostCall{l})
 			}
 		})
+	}
+}
+
+// loseTogether takes the line down when all of the calls have come to a moment,
+// and up again when they were answered.
+func (c *cutOff) loseTogether(t *testing.T, moment pgproxy.Moment, version int64, calls []*lostCall) {
+	t.Helper()
+	cut := c.line.CutTogether(moment, len(calls))
+	together(len(calls), func(i int) { calls[i].make(t) })
+	if !cut.Happened() {
+		t.Fatal("the line did not go down")
+	}
+	for _, l := range calls {
+		l.wantUnknown(t)
+		l.version = version
+		l.wantStored(t)
+	}
+	c.line.Up()
+	for _, l := range calls {
+		l.wantTruth(t)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"entgo.io/ent/dialect"
 	"golang.org/x/net/http2"
 
 	"clientsd/server/auth"
@@ -137,7 +138,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.store, err = oauthclient.NewStore(oauthclient.Config{
+	config := oauthclient.Config{
 		Transact:     s.storage.DB.Transact,
 		Dialect:      s.storage.DB.Dialect(),
 		Read:         s.storage.DB.Read,
@@ -146,8 +147,11 @@ func (s *Server) open(ctx context.Context) (err error) {
 		MaxOverlap:   s.config.MaxSecretOverlap,
 		Log:          s.config.Log,
 		Clock:        clock,
-	})
-	if err != nil {
+	}
+	if config.Dialect == dialect.Postgres {
+		config.TransactStatement = s.storage.DB.TransactStatement
+	}
+	if s.store, err = oauthclient.NewStore(config); err != nil {
 		return err
 	}
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr); err != nil {

@@ -30,9 +30,14 @@ func (db *DB) Transact(ctx context.Context, body func(*ent.Tx) error) error {
 	if db.dialect == dialect.SQLite {
 		return db.group.transact(ctx, body)
 	}
+	return persist(ctx, func() error { return db.transactOnce(ctx, body) })
+}
+
+// persist runs a transaction again as long as that is all it needs.
+func persist(ctx context.Context, once func() error) error {
 	var err error
 	for try := range maxTries {
-		err = db.transactOnce(ctx, body)
+		err = once()
 		if !canRunAgain(err) {
 			return err
 		}
@@ -68,6 +73,12 @@ func (db *DB) transactOnce(ctx context.Context, body func(*ent.Tx) error) error 
 		}
 		return err
 	})
+	return db.resolve(ctx, made, err)
+}
+
+// resolve is how a transaction has ended, given how its commit has; without a mark
+// it was not sent.
+func (db *DB) resolve(ctx context.Context, made *mark, err error) error {
 	if err == nil || made == nil || saysRolledBack(err) {
 		return err
 	}

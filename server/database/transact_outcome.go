@@ -48,10 +48,13 @@ const (
 	life = "(SELECT stats_reset::text FROM pg_stat_archiver)"
 )
 
+// naming asks for the mark of the transaction it is part of.
+const naming = "SELECT pg_current_xact_id_if_assigned()::text, " + timeline + ", coalesce(" + life + ", '')"
+
 // markOf ends the work of a transaction: what it changes later is not part of
 // the mark.
 func markOf(ctx context.Context, tx *ent.Tx) (*mark, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT pg_current_xact_id_if_assigned()::text, "+timeline+", coalesce("+life+", '')")
+	rows, err := tx.QueryContext(ctx, naming)
 	if err != nil {
 		return nil, fmt.Errorf("name transaction: %w", err)
 	}

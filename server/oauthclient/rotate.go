@@ -2,6 +2,7 @@ package oauthclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,33 +52,62 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 	if err != nil {
 		return Record{}, err
 	}
+	r := rotation{caller, in, made}
+	if s.gathering == nil || in.Key != (IdempotencyKey{}) {
+		return s.rotateAlone(ctx, r)
+	}
+	row, err := s.gathering.rotate(ctx, r)
+	switch {
+	case errors.Is(err, errAlone):
+		return s.rotateAlone(ctx, r)
+	case err != nil:
+		return Record{}, fromEnt("rotate secret", err)
+	default:
+		return r.record(row), nil
+	}
+}
+
+// rotateAlone makes a rotation in a transaction of its own.
+func (s *Store) rotateAlone(ctx context.Context, r rotation) (Record, error) {
 	record := Record{}
-	err = s.inTx(ctx, "rotate secret", func(tx *ent.Tx) (err error) {
-		record, err = s.once(ctx, tx, caller, attempt{key: in.Key, method: "rotate", input: in, release: in.Release},
-			func() (Record, error) { return s.rotate(ctx, tx, caller, in, made) })
+	err := s.inTx(ctx, "rotate secret", func(tx *ent.Tx) (err error) {
+		record, err = s.once(ctx, tx, r.caller, attempt{key: r.in.Key, method: "rotate", input: r.in, release: r.in.Release},
+			func() (Record, error) { return s.rotate(ctx, tx, r) })
 		return err
 	})
 	if err != nil {
-		return Record{}, in.Key.repeatable(err)
+		return Record{}, r.in.Key.repeatable(err)
 	}
 	return record, nil
 }
 
 // rotate is the body of a rotation's transaction.
-func (s *Store) rotate(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput, made issued) (Record, error) {
-	row, err := s.replaceSecret(ctx, tx, caller, in, made)
+func (s *Store) rotate(ctx context.Context, tx *ent.Tx, r rotation) (Record, error) {
+	row, err := s.replaceSecret(ctx, tx, r.caller, r.in, r.made)
 	switch {
 	case ent.IsNotFound(err):
-		return Record{}, whyNotRotated(ctx, tx, caller, in)
+		return Record{}, whyNotRotated(ctx, tx, r.caller, r.in)
 	case err != nil:
 		return Record{}, err
 	}
+	return r.record(row), s.record(ctx, tx, r.caller, row,
+		event{kind: clientevent.KindSecretRotated, released: r.in.Release, reason: r.in.Reason})
+}
+
+// A rotation is a call of Rotate that is ready for its transaction.
+type rotation struct {
+	caller Caller
+	in     RotateInput
+	made   issued
+}
+
+// record is what the call answers, given the row as the rotation leaves it.
+func (r rotation) record(row *Client) Record {
 	record := Record{Client: row}
-	if in.Release {
-		record.Secret = made.plain
+	if r.in.Release {
+		record.Secret = r.made.plain
 	}
-	return record, s.record(ctx, tx, caller, row,
-		event{kind: clientevent.KindSecretRotated, released: in.Release, reason: in.Reason})
+	return record
 }
 
 // whyNotRotated tells why no row met the conditions of a rotation.
@@ -95,6 +125,15 @@ func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInpu
 	default:
 		return ErrVersion
 	}
+}
+
+// previousUntil is when the secret that is valid now ends, or nil: at once.
+func (in RotateInput) previousUntil(now time.Time) *time.Time {
+	if in.Overlap == 0 {
+		return nil
+	}
+	until := now.Add(in.Overlap)
+	return &until
 }
 
 func (s *Store) validateOverlap(overlap time.Duration) error {

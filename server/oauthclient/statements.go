@@ -25,7 +25,7 @@ type querier interface {
 // once, by ent's builder: to build them for each call costs as much as to run
 // them.
 type statements struct {
-	get, getLocked, state, digests, event string
+	get, getLocked, state, digests, event, updateMany string
 
 	rotate map[rotationConditions]string
 }
@@ -42,15 +42,16 @@ func newStatements(name string) statements {
 		Columns(eventColumns()...).
 		Values(placeholders(len(eventColumns()))...)
 	all := statements{
-		get:       text(get(oauthclient.Columns)),
-		getLocked: text(locked(get(oauthclient.Columns), name)),
-		state:     text(get(stateColumns())),
-		digests:   text(get(digestColumns)),
-		event:     text(event),
-		rotate:    make(map[rotationConditions]string),
+		get:        text(get(oauthclient.Columns)),
+		getLocked:  text(locked(get(oauthclient.Columns), name)),
+		state:      text(get(stateColumns())),
+		digests:    text(get(digestColumns)),
+		event:      text(event),
+		updateMany: updateManyText(),
+		rotate:     make(map[rotationConditions]string),
 	}
 	for _, with := range []rotationConditions{{}, {application: true}, {version: true}, {application: true, version: true}} {
-		all.rotate[with] = text(rotation(name, with))
+		all.rotate[with] = text(update(name, with))
 	}
 	return all
 }
@@ -80,9 +81,9 @@ func own() *entsql.Predicate {
 	return entsql.And(entsql.EQ(oauthclient.FieldID, uuid.UUID{}), entsql.EQ(oauthclient.FieldOrganisation, ""))
 }
 
-// rotation is the conditional UPDATE … RETURNING of a confidential client. The
+// update is the conditional UPDATE … RETURNING of a confidential client. The
 // secret it has becomes the previous one, or is gone.
-func rotation(name string, with rotationConditions) entsql.Querier {
+func update(name string, with rotationConditions) entsql.Querier {
 	conditions := []*entsql.Predicate{own(), entsql.IsTrue(oauthclient.FieldHasSecret)}
 	if with.application {
 		conditions = append(conditions, entsql.EQ(oauthclient.FieldApplicationID, ""))
@@ -128,8 +129,7 @@ func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, caller Caller, in
 	with := rotationConditions{application: in.ApplicationID != "", version: in.ExpectedVersion != 0}
 	args := []any{
 		made.digest, made.sealed, now, now,
-		in.Overlap > 0,
-		sql.NullTime{Time: now.Add(in.Overlap), Valid: in.Overlap > 0},
+		in.Overlap > 0, in.previousUntil(now),
 		in.ClientID, caller.Organisation,
 	}
 	if with.application {

@@ -18,6 +18,9 @@ import (
 type Config struct {
 	// Transact runs every mutation.
 	Transact ent.Transactor
+	// TransactStatement does so for rotations that come at once, made by one
+	// statement of PostgreSQL. Nil: each has a transaction to itself.
+	TransactStatement ent.StatementTransactor
 	// Dialect is that of the database, by ent's name.
 	Dialect string
 	// Read answers plain reads. It must see every transaction that was
@@ -37,14 +40,16 @@ type Config struct {
 
 // A Store keeps the clients. It is safe for concurrent use.
 type Store struct {
-	transact   ent.Transactor
-	read       *ent.Client
-	keyset     *secret.Keyset
-	prefix     string
-	maxOverlap time.Duration
-	clock      func() time.Time
-	log        *slog.Logger
-	statements statements
+	transact          ent.Transactor
+	transactStatement ent.StatementTransactor
+	read              *ent.Client
+	keyset            *secret.Keyset
+	prefix            string
+	maxOverlap        time.Duration
+	clock             func() time.Time
+	log               *slog.Logger
+	statements        statements
+	gathering         *gathering // nil: each rotation has a transaction to itself
 }
 
 // NewStore makes a Store. It fails if the secret prefix is not one
@@ -59,16 +64,21 @@ func NewStore(config Config) (*Store, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	return &Store{
-		transact:   config.Transact,
-		read:       config.Read,
-		keyset:     config.Keyset,
-		prefix:     config.SecretPrefix,
-		maxOverlap: config.MaxOverlap,
-		clock:      config.Clock,
-		log:        config.Log,
-		statements: newStatements(config.Dialect),
-	}, nil
+	s := &Store{
+		transact:          config.Transact,
+		transactStatement: config.TransactStatement,
+		read:              config.Read,
+		keyset:            config.Keyset,
+		prefix:            config.SecretPrefix,
+		maxOverlap:        config.MaxOverlap,
+		clock:             config.Clock,
+		log:               config.Log,
+		statements:        newStatements(config.Dialect),
+	}
+	if config.TransactStatement != nil {
+		s.gathering = &gathering{make: s.rotateMany, log: config.Log}
+	}
+	return s, nil
 }
 
 // inTx runs body in one transaction, which may take several tries: body must

@@ -1,0 +1,57 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"clientsd/ent"
+)
+
+// errNotPgx cannot happen: see OpenPostgres.
+var errNotPgx = errors.New("the connection is none of pgx's")
+
+// TransactStatement is the [ent.StatementTransactor] of PostgreSQL. It takes two
+// round trips where [DB.Transact] would take four: database/sql cannot send what
+// begins a transaction along with what is in it.
+func (db *DB) TransactStatement(ctx context.Context, query string, args []any, read func(ent.Rows) error) error {
+	return persist(ctx, func() error {
+		conn, err := db.writer.Conn(ctx)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		var made *mark
+		err = conn.Raw(func(c any) (err error) {
+			made, err = transactStatementOn(ctx, c, query, args, read)
+			return err
+		})
+		// Given back first: the outcome is asked for on another connection.
+		return db.resolve(ctx, made, errors.Join(err, conn.Close()))
+	})
+}
+
+// transactStatementOn returns a mark if the commit was sent, or may have been.
+func transactStatementOn(ctx context.Context, conn any, query string, args []any, read func(ent.Rows) error) (*mark, error) {
+	pgxConn, ok := conn.(*stdlib.Conn)
+	if !ok {
+		return nil, errNotPgx
+	}
+	made := &mark{}
+	batch := &pgx.Batch{}
+	batch.BeginTx(pgx.TxOptions{})
+	batch.Queue(query, args...).Query(func(rows pgx.Rows) error { return read(rows) })
+	batch.Queue(naming).QueryRow(func(row pgx.Row) error { return row.Scan(&made.id, &made.timeline, &made.life) })
+	results := pgxConn.Conn().SendBatch(ctx, batch)
+	tx := results.Tx()
+	defer tx.Rollback(ctx) //nolint:errcheck // after a commit nothing to do; a connection that cannot roll back is closed
+	if err := results.Close(); err != nil {
+		return nil, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return made, fmt.Errorf("commit: %w", err)
+	}
+	return made, nil
+}
