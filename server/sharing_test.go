@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -223,6 +224,40 @@ func TestLockedClientsDelayNoOther(t *testing.T) {
 		}
 	}
 	for _, id := range ids {
+		wantHistory(t, s, id, 2)
+	}
+}
+
+// Nobody waits for longer than their deadline for a transaction of others.
+func TestRotationsThatCannotBeMadeEndWithTheirDeadlines(t *testing.T) {
+	if !storagetest.IsPostgres() {
+		t.Skip("SQLite locks no tables: " + storagetest.Variable + " names a PostgreSQL")
+	}
+	const callers = 6
+	s := servertest.Start(t)
+	ids := make([]string, callers)
+	for i := range ids {
+		ids[i] = s.Create(t, servertest.Request()).GetClientId()
+	}
+	tx, err := s.Database(t).Write.Tx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE client_events IN EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	together(callers, func(i int) {
+		// A deadline that only the server knows of: what it answers is what it has done.
+		ctx, info := connect.NewClientContext(t.Context())
+		info.RequestHeader().Set("Connect-Timeout-Ms", strconv.Itoa(1500+i))
+		_, err := clientsOf(t, s).RegenerateSecret(ctx, release(ids[i]))
+		wantError(t, err, connect.CodeDeadlineExceeded, "the deadline of the call has passed")
+	})
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		rotate(t, s, id)
 		wantHistory(t, s, id, 2)
 	}
 }

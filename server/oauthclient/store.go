@@ -76,7 +76,7 @@ func NewStore(config Config) (*Store, error) {
 		statements:        newStatements(config.Dialect),
 	}
 	if config.TransactStatement != nil {
-		s.gathering = &gathering{make: s.rotateMany, log: config.Log}
+		s.gathering = &gathering{make: s.rotateMany}
 	}
 	return s, nil
 }

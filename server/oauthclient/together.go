@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -23,16 +22,10 @@ const (
 	// minTime is the least that a caller must have left to join: the transaction
 	// ends with the first deadline of those who share it.
 	minTime = time.Second
-	// grace is how long a caller whose deadline has passed waits for a transaction
-	// that has begun, to learn what came of it.
-	grace = time.Second
 )
 
-var (
-	// errAlone tells a caller to rotate in a transaction of its own.
-	errAlone = errors.New("this rotation could not be made together with others")
-	errPanic = errors.New("rotating together has panicked")
-)
+// errAlone tells a caller to rotate in a transaction of its own.
+var errAlone = errors.New("this rotation could not be made together with others")
 
 // A gathering makes rotations that come while others are under way in one
 // transaction: a commit, and each of the round trips to the database, cost as
@@ -41,7 +34,6 @@ type gathering struct {
 	// make makes rotations of different clients in one transaction. A client that
 	// is not in its answer is as it was.
 	make func(ctx context.Context, rotations []rotation) (map[uuid.UUID]*Client, error)
-	log  *slog.Logger
 
 	mu      sync.Mutex
 	waiting []*waiter
@@ -71,23 +63,13 @@ func (g *gathering) rotate(ctx context.Context, r rotation) (*Client, error) {
 	g.join(ctx, w)
 	select {
 	case <-w.done:
-		return w.row, w.err
 	case <-ctx.Done():
-		return g.leave(ctx, w)
+		if g.withdraw(w) {
+			return nil, fmt.Errorf("begin: %w", ctx.Err())
+		}
+		<-w.done // once it has begun, what came of it is told
 	}
-}
-
-// leave is for a caller whose context has ended.
-func (g *gathering) leave(ctx context.Context, w *waiter) (*Client, error) {
-	if g.withdraw(w) {
-		return nil, fmt.Errorf("begin: %w", ctx.Err())
-	}
-	select {
-	case <-w.done:
-		return w.row, w.err
-	case <-time.After(grace):
-		return nil, fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())
-	}
+	return w.row, w.err
 }
 
 // join lets a rotation wait, and begins a transaction if one more may run.
@@ -147,9 +129,6 @@ func (g *gathering) take() (taken []*waiter) {
 // there: a failure never reaches another caller.
 func (g *gathering) commit(ctx context.Context, taken []*waiter) {
 	rows, err := g.attempt(ctx, taken)
-	if err != nil {
-		g.log.DebugContext(ctx, "rotations could not be made together", "rotations", len(taken), "error", err)
-	}
 	for _, w := range taken {
 		w.row = rows[w.in.ClientID]
 		switch {
@@ -162,11 +141,12 @@ func (g *gathering) commit(ctx context.Context, taken []*waiter) {
 	}
 }
 
-// attempt returns no rows with an error.
+// attempt returns no rows with an error. A panic it recovers from, because nobody
+// else would in this goroutine: how far the transaction has come is unknown then.
 func (g *gathering) attempt(ctx context.Context, taken []*waiter) (rows map[uuid.UUID]*Client, err error) {
 	defer func() {
-		if cause := recover(); cause != nil { // of this goroutine nobody else would
-			rows, err = nil, fmt.Errorf("%w: %v", errPanic, cause)
+		if cause := recover(); cause != nil {
+			rows, err = nil, fmt.Errorf("%w: rotating together has panicked: %v", ent.ErrOutcomeUnknown, cause)
 		}
 	}()
 	rotations := make([]rotation, len(taken))
@@ -180,7 +160,7 @@ func (g *gathering) attempt(ctx context.Context, taken []*waiter) (rows map[uuid
 
 // until ends a context with the first deadline.
 func until(ctx context.Context, taken []*waiter) (context.Context, context.CancelFunc) {
-	first := time.Time{}
+	var first time.Time
 	for _, w := range taken {
 		if first.IsZero() || !w.deadline.IsZero() && w.deadline.Before(first) {
 			first = w.deadline
