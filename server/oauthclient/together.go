@@ -16,9 +16,12 @@ import (
 const (
 	// maxTogether bounds how many rotations share one transaction.
 	maxTogether = 64
-	// maxTransactions bounds how many such transactions run at once: what comes
-	// meanwhile waits, and is the next one.
+	// maxTransactions bounds how many such transactions run at once. What comes
+	// while one is under way waits to be the next.
 	maxTransactions = 2
+	// manyWaiting is how many do not wait for the first to end: it may take long,
+	// or never end on a connection that is dead.
+	manyWaiting = 16
 	// minTime is the least that a caller must have left to join: the transaction
 	// ends with the first deadline of those who share it.
 	minTime = time.Second
@@ -77,7 +80,7 @@ func (g *gathering) join(ctx context.Context, w *waiter) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waiting = append(g.waiting, w)
-	if g.running < maxTransactions {
+	if g.running == 0 || g.running < maxTransactions && len(g.waiting) >= manyWaiting {
 		g.running++
 		go g.run(context.WithoutCancel(ctx))
 	}
