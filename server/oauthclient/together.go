@@ -27,8 +27,13 @@ const (
 	minTime = time.Second
 )
 
-// errAlone tells a caller to rotate in a transaction of its own.
-var errAlone = errors.New("this rotation could not be made together with others")
+var (
+	// errAlone tells a caller to rotate in a transaction of its own.
+	errAlone = errors.New("this rotation could not be made together with others")
+	// errPanic tells a caller of a fault of ours: how far the transaction has come
+	// is unknown, so it is not made again.
+	errPanic = errors.New("rotating together has panicked")
+)
 
 // A gathering makes rotations that come while others are under way in one
 // transaction: a commit, and each of the round trips to the database, cost as
@@ -56,7 +61,7 @@ type waiter struct {
 // rotate makes a rotation together with others.
 //
 // Errors: errAlone: it was not made; the context has ended, and it was not made;
-// ErrOutcomeUnknown.
+// ErrOutcomeUnknown; errPanic.
 func (g *gathering) rotate(ctx context.Context, r rotation) (*Client, error) {
 	deadline, bounded := ctx.Deadline()
 	if bounded && time.Until(deadline) < minTime {
@@ -135,7 +140,7 @@ func (g *gathering) commit(ctx context.Context, taken []*waiter) {
 	for _, w := range taken {
 		w.row = rows[w.in.ClientID]
 		switch {
-		case errors.Is(err, ent.ErrOutcomeUnknown):
+		case errors.Is(err, ent.ErrOutcomeUnknown), errors.Is(err, errPanic):
 			w.err = err
 		case w.row == nil:
 			w.err = errAlone
@@ -144,12 +149,12 @@ func (g *gathering) commit(ctx context.Context, taken []*waiter) {
 	}
 }
 
-// attempt returns no rows with an error. A panic it recovers from, because nobody
-// else would in this goroutine: how far the transaction has come is unknown then.
+// attempt returns no rows with an error. It recovers from a panic, because nobody
+// else would in this goroutine.
 func (g *gathering) attempt(ctx context.Context, taken []*waiter) (rows map[uuid.UUID]*Client, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			rows, err = nil, fmt.Errorf("%w: rotating together has panicked: %v", ent.ErrOutcomeUnknown, cause)
+			rows, err = nil, fmt.Errorf("%w: %v", errPanic, cause)
 		}
 	}()
 	rotations := make([]rotation, len(taken))
