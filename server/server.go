@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"entgo.io/ent/dialect"
 	"golang.org/x/net/http2"
 
 	"clientsd/server/auth"
@@ -59,10 +58,6 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		failures: throttle.New(config.FailureRate, config.Clock),
 		denials:  denial.New(config.Log),
 		places:   make(places, config.MaxInFlight),
-	}
-	var err error
-	if s.answers, err = newAnswers(); err != nil {
-		return nil, err
 	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close(ctx))
@@ -125,6 +120,9 @@ func (s *Server) runBackground(ctx context.Context) (stop func()) {
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
+	if s.answers, err = newAnswers(); err != nil {
+		return err
+	}
 	if s.telemetry, err = telemetry.New(ctx, s.config.telemetry()); err != nil {
 		return err
 	}
@@ -138,20 +136,18 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	config := oauthclient.Config{
-		Transact:     s.storage.DB.Transact,
-		Dialect:      s.storage.DB.Dialect(),
-		Read:         s.storage.DB.Read,
-		Keyset:       s.storage.Keyset,
-		SecretPrefix: s.config.SecretPrefix,
-		MaxOverlap:   s.config.MaxSecretOverlap,
-		Log:          s.config.Log,
-		Clock:        clock,
-	}
-	if config.Dialect == dialect.Postgres {
-		config.TransactStatement = s.storage.DB.TransactStatement
-	}
-	if s.store, err = oauthclient.NewStore(config); err != nil {
+	s.store, err = oauthclient.NewStore(oauthclient.Config{
+		Transact:          s.storage.DB.Transact,
+		TransactStatement: s.storage.DB.StatementTransactor(),
+		Dialect:           s.storage.DB.Dialect(),
+		Read:              s.storage.DB.Read,
+		Keyset:            s.storage.Keyset,
+		SecretPrefix:      s.config.SecretPrefix,
+		MaxOverlap:        s.config.MaxSecretOverlap,
+		Log:               s.config.Log,
+		Clock:             clock,
+	})
+	if err != nil {
 		return err
 	}
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr); err != nil {

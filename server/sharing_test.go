@@ -32,6 +32,34 @@ func commits(t *testing.T, db *database.DB) (count int) {
 	return count
 }
 
+// createMany makes clients and returns their ids.
+func createMany(t *testing.T, s *servertest.Server, n int) []string {
+	t.Helper()
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = s.Create(t, servertest.Request()).GetClientId()
+	}
+	return ids
+}
+
+// hold keeps the locks that a statement takes until they are let go.
+func hold(t *testing.T, s *servertest.Server, statement string, args ...any) (letGo func()) {
+	t.Helper()
+	tx, err := s.Database(t).Write.Tx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // The line is cut at one commit after the other while rotations of many clients
 // share them.
 func TestRotationsThatShareACommitShareItsFate(t *testing.T) {
@@ -116,10 +144,7 @@ func TestRotationsAtOnceFailOneByOne(t *testing.T) {
 			"the client has another secret version than expected: nothing was changed",
 		},
 	}
-	right := make([]string, 12)
-	for i := range right {
-		right[i] = s.Create(t, servertest.Request()).GetClientId()
-	}
+	right := createMany(t, s, 12)
 	together(len(right)+len(wrong), func(i int) {
 		clients := s.Clients(servertest.Protocols()[i%4], token)
 		for range rounds {
@@ -190,18 +215,9 @@ func TestLockedClientsDelayNoOther(t *testing.T) {
 	}
 	const held = 5
 	s := servertest.Start(t)
-	ids := make([]string, held)
-	for i := range ids {
-		ids[i] = s.Create(t, servertest.Request()).GetClientId()
-	}
+	ids := createMany(t, s, held)
 	free := s.Create(t, servertest.Request()).GetClientId()
-	tx, err := s.Database(t).Write.Tx(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.ExecContext(t.Context(), "SELECT 1 FROM oauth_clients WHERE id <> $1 FOR UPDATE", free); err != nil {
-		t.Fatal(err)
-	}
+	letGo := hold(t, s, "SELECT 1 FROM oauth_clients WHERE id <> $1 FOR UPDATE", free)
 	answered := make(chan error, held)
 	for _, id := range ids {
 		go func() {
@@ -215,9 +231,7 @@ func TestLockedClientsDelayNoOther(t *testing.T) {
 	if n := len(answered); n > 0 {
 		t.Errorf("%d locked clients were answered: %v", n, <-answered)
 	}
-	if err := tx.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	letGo()
 	for range ids {
 		if err := <-answered; err != nil {
 			t.Error(err)
@@ -235,17 +249,8 @@ func TestRotationsThatCannotBeMadeEndWithTheirDeadlines(t *testing.T) {
 	}
 	const callers = 6
 	s := servertest.Start(t)
-	ids := make([]string, callers)
-	for i := range ids {
-		ids[i] = s.Create(t, servertest.Request()).GetClientId()
-	}
-	tx, err := s.Database(t).Write.Tx(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE client_events IN EXCLUSIVE MODE"); err != nil {
-		t.Fatal(err)
-	}
+	ids := createMany(t, s, callers)
+	letGo := hold(t, s, "LOCK TABLE client_events IN EXCLUSIVE MODE")
 	together(callers, func(i int) {
 		// A deadline that only the server knows of: what it answers is what it has done.
 		ctx, info := connect.NewClientContext(t.Context())
@@ -253,9 +258,7 @@ func TestRotationsThatCannotBeMadeEndWithTheirDeadlines(t *testing.T) {
 		_, err := clientsOf(t, s).RegenerateSecret(ctx, release(ids[i]))
 		wantError(t, err, connect.CodeDeadlineExceeded, "the deadline of the call has passed")
 	})
-	if err := tx.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	letGo()
 	for _, id := range ids {
 		rotate(t, s, id)
 		wantHistory(t, s, id, 2)

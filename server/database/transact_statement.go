@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"entgo.io/ent/dialect"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -14,10 +15,17 @@ import (
 // errNotPgx cannot happen: see OpenPostgres.
 var errNotPgx = errors.New("the connection is none of pgx's")
 
-// TransactStatement is the [ent.StatementTransactor] of PostgreSQL. It takes two
-// round trips where [DB.Transact] would take four: database/sql cannot send what
-// begins a transaction along with what is in it.
-func (db *DB) TransactStatement(ctx context.Context, query string, args []any, read func(ent.Rows) error) error {
+// StatementTransactor takes two round trips where [DB.Transact] would take four:
+// database/sql cannot send what begins a transaction along with what is in it. It
+// is nil on SQLite, to which there is no way to go.
+func (db *DB) StatementTransactor() ent.StatementTransactor {
+	if db.dialect == dialect.SQLite {
+		return nil
+	}
+	return db.transactStatement
+}
+
+func (db *DB) transactStatement(ctx context.Context, query string, args []any, read func(ent.Rows) error) error {
 	return persist(ctx, func() error {
 		conn, err := db.writer.Conn(ctx)
 		if err != nil {
@@ -28,8 +36,8 @@ func (db *DB) TransactStatement(ctx context.Context, query string, args []any, r
 			made, err = transactStatementOn(ctx, c, query, args, read)
 			return err
 		})
-		// Given back first: the outcome is asked for on another connection.
-		return db.resolve(ctx, made, errors.Join(err, conn.Close()))
+		_ = conn.Close() // gives it back, before the outcome is asked for on another; it says nothing of the transaction
+		return db.resolve(ctx, made, err)
 	})
 }
 

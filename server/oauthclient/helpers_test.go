@@ -29,14 +29,11 @@ var acme = oauthclient.Caller{
 func newWorld(t testing.TB, clock func() time.Time) world {
 	t.Helper()
 	opened := storagetest.Open(t)
-	config := oauthclient.Config{
-		Transact: opened.DB.Transact, Dialect: opened.DB.Dialect(), Read: opened.DB.Read,
+	store, err := oauthclient.NewStore(oauthclient.Config{
+		Transact: opened.DB.Transact, TransactStatement: opened.DB.StatementTransactor(),
+		Dialect: opened.DB.Dialect(), Read: opened.DB.Read,
 		Keyset: opened.Keyset, SecretPrefix: "sk_live_", Clock: clock,
-	}
-	if storagetest.IsPostgres() {
-		config.TransactStatement = opened.DB.TransactStatement
-	}
-	store, err := oauthclient.NewStore(config)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package oauthclient
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,9 +24,13 @@ func stateColumns() []string {
 
 // State is that of the record.
 func (r Record) State() State {
-	state := State{revision: r.Revision, updatedAt: r.UpdatedAt.UnixMicro()}
-	if r.PreviousSecretLastUsedAt != nil {
-		state.previousSecretUse = r.PreviousSecretLastUsedAt.UnixMicro()
+	return stateOf(r.Revision, r.UpdatedAt, r.PreviousSecretLastUsedAt)
+}
+
+func stateOf(revision int64, updatedAt time.Time, previousSecretUse *time.Time) State {
+	state := State{revision: revision, updatedAt: updatedAt.UnixMicro()}
+	if previousSecretUse != nil {
+		state.previousSecretUse = previousSecretUse.UnixMicro()
 	}
 	return state
 }
@@ -38,20 +41,16 @@ func (r Record) State() State {
 // Errors: ErrNotFound.
 func (s *Store) State(ctx context.Context, caller Caller, id uuid.UUID) (State, error) {
 	var (
-		state     State
-		updatedAt time.Time
-		used      sql.NullTime
+		revision          int64
+		updatedAt         time.Time
+		previousSecretUse *time.Time
 	)
-	found, err := s.scanOwn(ctx, s.statements.state, caller, id, &state.revision, &updatedAt, &used)
+	found, err := s.scanOwn(ctx, s.statements.state, caller, id, &revision, &updatedAt, &previousSecretUse)
 	switch {
 	case err != nil:
 		return State{}, fromEnt("get state of client", err)
 	case !found:
 		return State{}, ErrNotFound
 	}
-	state.updatedAt = updatedAt.UnixMicro()
-	if used.Valid {
-		state.previousSecretUse = used.Time.UnixMicro()
-	}
-	return state, nil
+	return stateOf(revision, updatedAt, previousSecretUse), nil
 }
