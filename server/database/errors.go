@@ -40,7 +40,7 @@ func Classify(err error) Failure {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Unknown
-	case errors.As(err, &unconnected): // whatever the server has against us
+	case errors.Is(err, errSilent), errors.As(err, &unconnected): // whatever the server has against us
 		return Unavailable
 	case errors.As(err, &postgres):
 		return classifyPostgres(postgres.Code)

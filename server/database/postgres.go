@@ -196,7 +196,7 @@ func stillWritable(_ context.Context, conn *pgx.Conn) error {
 }
 
 func (p Postgres) openPool(ctx context.Context, config *pgx.ConnConfig) (*sql.DB, error) {
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(readUTC), stdlib.OptionResetSession(stillWritable))
+	pool := sql.OpenDB(connector{stdlib.GetConnector(*config, stdlib.OptionAfterConnect(readUTC), stdlib.OptionResetSession(stillWritable))})
 	pool.SetMaxOpenConns(p.MaxConnections)
 	pool.SetMaxIdleConns(p.IdleConnections)
 	pool.SetConnMaxLifetime(p.ConnectionLifetime)
