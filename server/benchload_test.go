@@ -1,19 +1,15 @@
 package server_test
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -22,13 +18,6 @@ import (
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/server/servertest"
 )
-
-func reportRatio(b *testing.B, metric string, rate, other float64) {
-	b.Helper()
-	if other > 0 {
-		b.ReportMetric(rate/other, metric)
-	}
-}
 
 // A benchCall is one request of a load.
 type benchCall struct{ path, body string }
@@ -68,13 +57,14 @@ func (l *benchLoad) addVerification(id, secret string) {
 	})
 }
 
-func (l *benchLoad) run(b *testing.B, connections int, calls []benchCall) float64 {
+// caller makes calls to the server over so many connections.
+func (l *benchLoad) caller(b *testing.B, connections int, calls []benchCall) contender {
 	b.Helper()
-	return drive(b, l.server.URL, connections, requests(l.server.URL, l.token, calls))
+	return newCaller(b, l.server.URL, connections, requests(l.server.URL, l.token, calls))
 }
 
-// bareCalls is the rate of a handler that does nothing.
-func bareCalls(b *testing.B, connections int) float64 {
+// bareCalls calls a handler that does nothing.
+func bareCalls(b *testing.B, connections int) contender {
 	b.Helper()
 	const procedure = "/bench.v1.BenchService/Nothing"
 	nothing := func(context.Context, *connect.Request[emptypb.Empty]) (*connect.Response[emptypb.Empty], error) {
@@ -84,18 +74,18 @@ func bareCalls(b *testing.B, connections int) float64 {
 	mux.Handle(procedure, connect.NewUnaryHandler(procedure, nothing))
 	server := httptest.NewServer(mux)
 	b.Cleanup(server.Close)
-	return drive(b, server.URL, connections, requests(server.URL, "", []benchCall{{procedure, "{}"}}))
+	return newCaller(b, server.URL, connections, requests(server.URL, "", []benchCall{{procedure, "{}"}}))
 }
 
-// bareUpdates is the rate of durable single-row updates in a loop.
-func bareUpdates(b *testing.B) float64 {
+// bareUpdates makes durable single-row updates in a loop.
+func bareUpdates(b *testing.B) contender {
 	b.Helper()
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(b.TempDir(), "bare.db")+
 		"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close()
+	b.Cleanup(func() { _ = db.Close() }) // nothing is lost
 	db.SetMaxOpenConns(1)
 	mustExec(b, db, "CREATE TABLE bare (id integer PRIMARY KEY, value blob)")
 	for id := range benchClients {
@@ -105,13 +95,16 @@ func bareUpdates(b *testing.B) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer update.Close()
-	for i := 0; b.Loop(); i++ {
-		if _, err := update.ExecContext(b.Context(), i%benchClients); err != nil {
-			b.Fatal(err)
+	return func(b *testing.B, calls int) time.Duration {
+		b.Helper()
+		began := time.Now()
+		for i := range calls {
+			if _, err := update.ExecContext(b.Context(), i%benchClients); err != nil {
+				b.Fatal(err)
+			}
 		}
+		return time.Since(began)
 	}
-	return reportRate(b)
 }
 
 func mustExec(b *testing.B, db *sql.DB, query string, args ...any) {
@@ -134,55 +127,4 @@ func requests(url, token string, calls []benchCall) [][]byte {
 			call.path, strings.TrimPrefix(url, "http://"), authorization, len(call.body), call.body)
 	}
 	return list
-}
-
-// drive sends b.N requests over so many connections, each waiting for its
-// answer, and returns the rate. It costs little beside the server, with which
-// it shares the processors.
-func drive(b *testing.B, url string, connections int, requests [][]byte) float64 {
-	b.Helper()
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	total := int64(b.N)
-	b.ResetTimer()
-	for range connections {
-		workers.Go(func() {
-			if err := drain(b.Context(), url, requests, func() int64 { return next.Add(1) - 1 }, total); err != nil {
-				b.Error(err)
-			}
-		})
-	}
-	workers.Wait()
-	return reportRate(b)
-}
-
-// drain sends requests over one connection until none is left.
-func drain(ctx context.Context, url string, requests [][]byte, next func() int64, total int64) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(url, "http://"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	reader := bufio.NewReader(conn)
-	for i := next(); i < total; i = next() {
-		if _, err := conn.Write(requests[i%int64(len(requests))]); err != nil {
-			return err
-		}
-		response, err := http.ReadResponse(reader, nil)
-		if err != nil {
-			return err
-		}
-		body, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %s (%w)", response.Status, body, err)
-		}
-	}
-	return nil
-}
-
-func reportRate(b *testing.B) float64 {
-	b.Helper()
-	rate := float64(b.N) / b.Elapsed().Seconds()
-	b.ReportMetric(rate, "calls/s")
-	return rate
 }
