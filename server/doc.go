@@ -91,8 +91,8 @@
 //   - On PostgreSQL only rotations do. To run functions one after the other in one
 //     transaction would hold the locks of the first through the round trips of the
 //     last, and two replicas could hold what the other one wants. One statement has
-//     neither fault, and 32 callers rotate at a third of pgbench's rate and more, not
-//     at a seventh.
+//     neither fault, and 32 callers rotate at two fifths of pgbench's rate, not at a
+//     seventh.
 //   - On PostgreSQL the time that is stored, and by which a previous secret ends,
 //     is the server's: replicas agree on it whatever their own clocks say.
 //   - A call that brings no deadline gets 4 s, where the design had 10: when the
