@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -27,6 +28,7 @@ type cluster struct {
 	owner    *syscall.Credential // PostgreSQL refuses to run as root
 	port     int
 	standby  *cluster
+	starter  []string // what starts the server in its place, if anything
 	logs     servertest.Logs
 
 	process *exec.Cmd
@@ -36,9 +38,15 @@ type cluster struct {
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := emptyCluster(t)
+	c.create(t)
+	return c
+}
+
+// create gives a cluster its data and starts it.
+func (c *cluster) create(t *testing.T) {
+	t.Helper()
 	c.run(t, "initdb", "--pgdata", c.dir, "--username", "postgres", "--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C")
 	c.start(t)
-	return c
 }
 
 // emptyCluster has a folder and a port, and nothing in either.
@@ -106,7 +114,12 @@ func freePort(t *testing.T) int {
 
 // command is a program of PostgreSQL, run by its owner.
 func (c *cluster) command(program string, args ...string) *exec.Cmd {
-	command := exec.Command(filepath.Join(c.bin, program), args...)
+	return c.owned(append([]string{filepath.Join(c.bin, program)}, args...))
+}
+
+// owned is any program, run by the owner of the cluster.
+func (c *cluster) owned(args []string) *exec.Cmd {
+	command := exec.Command(args[0], args[1:]...)
 	command.Dir = filepath.Dir(c.dir) // somewhere the owner may be
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: c.owner, Pdeathsig: syscall.SIGQUIT}
 	return command
@@ -124,9 +137,9 @@ func (c *cluster) run(t *testing.T, program string, args ...string) []byte {
 // start returns once the server accepts connections.
 func (c *cluster) start(t *testing.T) {
 	t.Helper()
-	c.process = c.command("postgres", "-D", c.dir, "-p", strconv.Itoa(c.port),
+	c.process = c.owned(append(slices.Clone(c.starter), filepath.Join(c.bin, "postgres"), "-D", c.dir, "-p", strconv.Itoa(c.port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=on",
-		"-c", "shared_buffers=32MB", "-c", "deadlock_timeout=200ms")
+		"-c", "shared_buffers=32MB", "-c", "deadlock_timeout=200ms"))
 	c.process.Stderr = &c.logs
 	if err := c.process.Start(); err != nil {
 		t.Fatal(err)

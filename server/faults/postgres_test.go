@@ -22,6 +22,7 @@ func postgresFaults() []fault {
 		{"PostgreSQL: SIGTERM and restart of one replica at a time", 10, onPostgres(rolled)},
 		{"PostgreSQL: deadlocks, 64 writers", 20, onPostgres(deadlocked)},
 		{"PostgreSQL: SERIALIZABLE, 64 writers", 20, onPostgres(crowded, "default_transaction_isolation=serializable")},
+		{"PostgreSQL: disk of the tables full, and space back", 20, fullTablespace},
 		{"PostgreSQL: promotion of the synchronous standby", 20, promoted},
 		{"PostgreSQL: synchronous standby gone, and back", 20, standbyGone},
 	}
