@@ -38,7 +38,7 @@ bench: ## Measure; README.md says how to read it
 	go test -run '^$$' -bench . ./server/...
 
 .PHONY: fuzz
-fuzz: ## Fuzz every fuzz target for a few seconds
+fuzz: ## Fuzz every fuzz target with ten thousand inputs
 	.ci/fuzz
 
 .PHONY: foreign

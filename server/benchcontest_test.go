@@ -43,21 +43,19 @@ func contest(b *testing.B, turns int, metric string, subject, yardstick contende
 	b.ReportMetric(other.Seconds()/own.Seconds(), metric)
 }
 
-// alone measures a subject that has no yardstick, and returns its rate.
-func alone(b *testing.B, subject contender) float64 {
+// alone measures a subject that has no yardstick.
+func alone(b *testing.B, subject contender) {
 	b.Helper()
 	b.ResetTimer()
-	return report(b, subject(b, b.N))
+	report(b, subject(b, b.N))
 }
 
 // report says how long the b.N calls of the subject took, without what else the
 // benchmark did.
-func report(b *testing.B, took time.Duration) (rate float64) {
+func report(b *testing.B, took time.Duration) {
 	b.Helper()
-	rate = float64(b.N) / took.Seconds()
-	b.ReportMetric(rate, "calls/s")
+	b.ReportMetric(float64(b.N)/took.Seconds(), "calls/s")
 	b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "ns/op")
-	return rate
 }
 
 // A benchConn is a connection that waits for each answer before the next request.
