@@ -1,3 +1,5 @@
+//go:build linux
+
 package database_test
 
 import (
@@ -14,7 +16,7 @@ import (
 )
 
 // silentPort is a port of loopback at which no connection is ever accepted: its
-// backlog is full, and the kernel drops what comes.
+// backlog is full, and the kernel drops what comes, as Linux does.
 func silentPort(t *testing.T) (port string) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

@@ -41,7 +41,7 @@ func fullDisk(t *testing.T, w *workshop, r *row) {
 	d.server.token = w.within("nsenter", "--target", d.pid(), "--user", "--mount", "--preserve-credentials").token(t, nil, "--data-dir", dir)
 	s := &scene{row: r, replicas: []*replica{d.server}, stored: d.stored}
 	for range r.cycles {
-		d.fillAndFree(t, s)
+		s.starve(t, 8, d.fill, d.free)
 	}
 	s.finish(t)
 }
@@ -58,20 +58,20 @@ func (d *smallDisk) stored(t *testing.T) []byte {
 	return readAll(t, d.path(""), "clientsd.db*")
 }
 
-func (d *smallDisk) fillAndFree(t *testing.T, s *scene) {
+// starve lets callers rotate while a disk is full, and once it is not any more.
+// Until then a client that nobody changes can be read.
+func (s *scene) starve(t *testing.T, callers int, fill, free func(*testing.T)) {
 	t.Helper()
 	quiet := s.newClients(t, 1)[0]
-	l := s.load(t, 4, 8)
+	l := s.load(t, 4, callers)
 	l.wantMore(t, 40)
-	d.fill(t)
-	l.wantFailures(t, 8)
+	fill(t)
+	l.wantFailures(t, int64(callers))
 	for began := time.Now(); time.Since(began) < time.Second; {
 		wantReadable(t, s.replicas[0], quiet)
 	}
 	gone := time.Now()
-	if err := os.Remove(d.path("filler")); err != nil {
-		t.Fatal(err)
-	}
+	free(t)
 	s.wantServed(t, l, gone)
 }
 
@@ -87,6 +87,13 @@ func (d *smallDisk) fill(t *testing.T) {
 		_, err = filler.Write(make([]byte, 4096))
 	}
 	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+func (d *smallDisk) free(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(d.path("filler")); err != nil {
 		t.Fatal(err)
 	}
 }

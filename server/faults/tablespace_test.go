@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // withDiskOfOthers is withDisk for a program that refuses to run as root: once the
@@ -29,7 +28,7 @@ func fullTablespace(t *testing.T, w *workshop, r *row) {
 	d := newTablespace(t)
 	s := newPostgres(t, w, r, d.server, nil)
 	for range r.cycles {
-		d.fillAndFree(t, s)
+		s.starve(t, 9, d.fill, d.free)
 	}
 	s.finish(t)
 }
@@ -51,23 +50,6 @@ func newTablespace(t *testing.T) *tablespace {
 	return d
 }
 
-func (d *tablespace) fillAndFree(t *testing.T, s *postgresScene) {
-	t.Helper()
-	quiet := s.newClients(t, 1)[0]
-	l := s.load(t, 4, 9)
-	l.wantMore(t, 40)
-	d.fill(t)
-	l.wantFailures(t, 9)
-	for began := time.Now(); time.Since(began) < time.Second; {
-		wantReadable(t, s.replicas[0], quiet)
-	}
-	gone := time.Now()
-	if output, err := d.server.owned([]string{"rm", d.filler()}).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v", output, err)
-	}
-	s.wantServed(t, l, gone)
-}
-
 // fill writes until there is no space left, as the owner of the disk: nobody else
 // has a name there.
 func (d *tablespace) fill(t *testing.T) {
@@ -75,6 +57,13 @@ func (d *tablespace) fill(t *testing.T) {
 	output, err := d.server.owned([]string{"dd", "if=/dev/zero", "of=" + d.filler(), "bs=4096"}).CombinedOutput()
 	if err == nil || !strings.Contains(string(output), "No space left on device") {
 		t.Fatalf("fill: %s: %v", output, err)
+	}
+}
+
+func (d *tablespace) free(t *testing.T) {
+	t.Helper()
+	if output, err := d.server.owned([]string{"rm", d.filler()}).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v", output, err)
 	}
 }
 
