@@ -43,13 +43,13 @@ fuzz: ## Fuzz every fuzz target with ten thousand inputs
 
 .PHONY: foreign
 foreign: $(BIN)/grpcurl $(BIN)/buf build ## Call the running binary with curl, grpcurl and buf curl
-	PATH="$$PWD:$$PWD/$(BIN):$$PATH" go test -count=1 -timeout 5m ./.ci/foreign
+	PATH="$$PWD:$$PWD/$(BIN):$$PATH" go test -count=1 -timeout 5m ./server/systemtest/interop/binary
 
 # The linters' cache remembers paths: each clone has one of its own.
 .PHONY: lint
 lint: $(BIN)/golangci-lint third_party ## Check Go and proto files for style and common mistakes
-	go vet ./... ./.ci/foreign
-	GOLANGCI_LINT_CACHE="$$PWD/.cache/golangci-lint" $(BIN)/golangci-lint run ./... ./.ci/foreign
+	go vet ./...
+	GOLANGCI_LINT_CACHE="$$PWD/.cache/golangci-lint" $(BIN)/golangci-lint run ./...
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
 
@@ -62,9 +62,9 @@ format: $(BIN)/golangci-lint ## Format Go and proto files
 generate: generate_go generate_ts ## Make all generated code anew, and plan a migration if the schema changed
 
 .PHONY: generate_go
-generate_go: third_party ## Make gen/go, server/openapi and ent/ anew; needs no Node.js
+generate_go: third_party ## Make gen/go, server/api/openapi and ent/ anew; needs no Node.js
 	$(BUF) generate
-	$(BUF) generate --template server/openapi/buf.gen.yaml
+	$(BUF) generate --template server/api/openapi/buf.gen.yaml
 	go generate ./ent
 
 .PHONY: generate_ts
@@ -76,7 +76,7 @@ gen/ts/node_modules: gen/ts/package-lock.json
 
 .PHONY: sdk
 sdk: ## Test the packed TypeScript SDK in Node.js and Chromium
-	.ci/ts/run
+	gen/ts/test/run
 
 .PHONY: faces
 faces: ## Call the running binary with ZITADEL's own clients and curl
@@ -84,14 +84,14 @@ faces: ## Call the running binary with ZITADEL's own clients and curl
 
 .PHONY: soak
 soak: ## Watch the memory of the binary over ten minutes of mixed load
-	go test -C server/faults -count=1 -timeout 30m -run Memory -args -soak 10m
+	go test -C server/systemtest/faults -count=1 -timeout 30m -run Memory -args -soak 10m
 
 .PHONY: linearizable
 linearizable: ## Check ten long histories of concurrent calls for linearizability
-	go test -count=1 -timeout 10m ./server/linearizable -histories 10 -operations 10000
+	go test -count=1 -timeout 10m ./server/systemtest/linearizable -histories 10 -operations 10000
 
-# Not by ./server/faults: go test shows what a test prints for its own folder only.
-FAULTS := CI=true go test -C server/faults -count=1 -timeout 40m -args -faults .
+# Not by ./server/systemtest/faults: go test shows what a test prints for its own folder only.
+FAULTS := CI=true go test -C server/systemtest/faults -count=1 -timeout 40m -args -faults .
 
 .PHONY: faults
 faults: ## Kill, stop and starve the binary under load, long: a quarter of an hour

@@ -8,7 +8,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 
-	"clientsd/server/call"
+	"clientsd/server/reqctx"
 	"clientsd/server/servertest"
 	"clientsd/server/servertest/pgproxy"
 )
@@ -87,7 +87,7 @@ func (c *cutOff) lostCalls(t *testing.T, withKey bool) []*lostCall {
 	for _, w := range everyFace() {
 		l := &lostCall{rotating: c.newRotating(t), way: w}
 		if withKey {
-			l.header = []string{call.IdempotencyHeader, "key over " + w.name}
+			l.header = []string{reqctx.IdempotencyHeader, "key over " + w.name}
 		}
 		calls = append(calls, l)
 	}

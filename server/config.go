@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"clientsd/server/auth"
-	"clientsd/server/call"
+	"clientsd/server/reqctx"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
 	"clientsd/server/telemetry"
@@ -170,7 +170,7 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	c.Log = slog.New(call.LogHandler(c.Log.Handler()))
+	c.Log = slog.New(reqctx.LogHandler(c.Log.Handler()))
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

@@ -8,11 +8,11 @@ import (
 
 	"connectrpc.com/connect"
 
+	"clientsd/server/abuse"
+	"clientsd/server/api/vigilo"
+	"clientsd/server/api/zitadel"
 	"clientsd/server/auth"
-	"clientsd/server/call"
-	"clientsd/server/denial"
-	"clientsd/server/vigilo"
-	"clientsd/server/zitadel"
+	"clientsd/server/reqctx"
 )
 
 // rejected notes a request without a good token. One bad token too many from
@@ -21,8 +21,8 @@ func (r *routes) rejected(req *http.Request, err error) error {
 	if errors.Is(err, auth.ErrKeysUnavailable) {
 		return err // nobody's fault
 	}
-	address := call.Address(req.Context())
-	r.denials.Note(req.Context(), denial.Denial{Caller: address, Call: r.nameOf(req), Reason: err.Error()})
+	address := reqctx.Address(req.Context())
+	r.denials.Note(req.Context(), abuse.Denial{Caller: address, Call: r.nameOf(req), Reason: err.Error()})
 	if !errors.As(err, new(*auth.TokenError)) {
 		return err
 	}
@@ -69,5 +69,5 @@ func (r *routes) nameOf(req *http.Request) string {
 
 func (s *Server) denial(ctx context.Context, what string, principal *auth.Principal, reason string) {
 	caller := principal.Issuer + " " + principal.Subject
-	s.denials.Note(ctx, denial.Denial{Caller: caller, Call: what, Reason: reason})
+	s.denials.Note(ctx, abuse.Denial{Caller: caller, Call: what, Reason: reason})
 }

@@ -8,25 +8,25 @@
 //	server              configuration, listener, routes, the RPC handlers, and
 //	                    the one table from domain error to Connect code
 //	server/auth         access token to caller; procedure to scope
-//	server/call         which call this is, and who makes it
+//	server/reqctx         which call this is, and who makes it
 //	server/oauthclient  the domain: clients and the rotation of their secrets
 //	server/secret       generate, digest, compare, seal: where plaintext is
 //	server/logo         image checks and re-encoding
-//	server/zitadel      ZITADEL's face of the rotation
-//	server/vigilo       Vigilo's face of the rotation
-//	server/openapi      the description of the API that is served
+//	server/api/zitadel      ZITADEL's face of the rotation
+//	server/api/vigilo       Vigilo's face of the rotation
+//	server/api/openapi      the description of the API that is served
 //	server/throttle     slows down who fails too often
 //	server/denial       folds denied attempts in the log
 //	server/issuer       the built-in issuer of access tokens
-//	server/rekey        seals everything anew with another key
+//	server/reencrypt        seals everything anew with another key
 //	server/storage      opens keyset and database, in the order that is safe
 //	server/database     pools, transactions, migrations: where a driver is named
 //	server/backup       a copy of an embedded database, and what is made of it
 //	server/rollback     the mark of a database that was restored
 //	server/telemetry    metrics, traces, dashboard, alerts, and what may be in them
 //	server/servertest   the real server, for tests
-//	server/linearizable histories of many callers, judged by a model (tests)
-//	server/faults       crashes under load, judged by what was promised (tests)
+//	server/systemtest/linearizable histories of many callers, judged by a model (tests)
+//	server/systemtest/faults       crashes under load, judged by what was promised (tests)
 //
 // Imports only go down: main, command, server, the faces, then the domain, then
 // secret and ent. The domain knows no wire and the authentication no database; a test over

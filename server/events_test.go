@@ -20,8 +20,8 @@ import (
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	managementv1 "clientsd/gen/go/zitadel/management/v1"
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
-	"clientsd/server/call"
 	"clientsd/server/issuer"
+	"clientsd/server/reqctx"
 	"clientsd/server/servertest"
 )
 
@@ -60,7 +60,7 @@ func newStoryteller(r remote, p servertest.Protocol, token string) *storyteller 
 func (s *storyteller) step(t *testing.T, e *clientsdv1.ClientEvent, rpc func(context.Context) error) {
 	t.Helper()
 	ctx, info := connect.NewClientContext(t.Context())
-	info.RequestHeader().Set(call.IdempotencyHeader, fmt.Sprintf("%s %d", s.name, e.GetSecretVersion()))
+	info.RequestHeader().Set(reqctx.IdempotencyHeader, fmt.Sprintf("%s %d", s.name, e.GetSecretVersion()))
 	if err := rpc(ctx); err != nil {
 		t.Fatalf("%v: %v", e.GetKind(), err)
 	}
@@ -75,7 +75,7 @@ func (s *storyteller) ask(t *testing.T, e *clientsdv1.ClientEvent, path string) 
 
 // keep completes an event by what the answer and the token say.
 func (s *storyteller) keep(e *clientsdv1.ClientEvent, answer http.Header) {
-	e.ClientId, e.RequestId, e.Address = s.id, answer.Get(call.IDHeader), "127.0.0.1"
+	e.ClientId, e.RequestId, e.Address = s.id, answer.Get(reqctx.IDHeader), "127.0.0.1"
 	e.Actor = &clientsdv1.ClientEventActor{Issuer: s.issuer.URL, Subject: "urn:xeonr:user:1", ClientId: "console", Organisation: "acme"}
 	s.events = append([]*clientsdv1.ClientEvent{e}, s.events...)
 }
@@ -175,9 +175,9 @@ func TestTheRequestIDOfAnEventIsTheOneThatTheCallerHasChosen(t *testing.T) {
 	token := s.Token(t, faceScopes...)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
 		ctx, info := connect.NewClientContext(t.Context())
-		info.RequestHeader().Set(call.IDHeader, "deploy-17.3_b")
+		info.RequestHeader().Set(reqctx.IDHeader, "deploy-17.3_b")
 		_, err := s.Clients(protocol, token).RegenerateSecret(ctx, &apiv1.RegenerateSecretRequest{ClientId: id})
-		if got := info.ResponseHeader().Get(call.IDHeader); err != nil || got != "deploy-17.3_b" {
+		if got := info.ResponseHeader().Get(reqctx.IDHeader); err != nil || got != "deploy-17.3_b" {
 			t.Errorf("the answer has the request id %q, error %v", got, err)
 		}
 		newest := listEvents(t, s, protocol, token, &clientsdv1.ListClientEventsRequest{ClientId: id, PageSize: 1}).GetEvents()[0]

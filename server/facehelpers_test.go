@@ -13,7 +13,7 @@ import (
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	managementv1 "clientsd/gen/go/zitadel/management/v1"
-	"clientsd/server/call"
+	"clientsd/server/reqctx"
 	"clientsd/server/servertest"
 )
 
@@ -170,7 +170,7 @@ func wantForm(t testing.TB, request string, got reply) {
 			t.Errorf("%s: got %s %q, want %q", request, name, values, want)
 		}
 	}
-	if got.header.Get(call.IDHeader) == "" {
+	if got.header.Get(reqctx.IDHeader) == "" {
 		t.Errorf("%s: the answer has no id", request)
 	}
 	wantNoLeak(t, got)

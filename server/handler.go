@@ -13,9 +13,9 @@ import (
 	"github.com/rs/cors"
 
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server/api/zitadel"
 	"clientsd/server/auth"
-	"clientsd/server/call"
-	"clientsd/server/zitadel"
+	"clientsd/server/reqctx"
 )
 
 // handler is everything the port answers. From the outside in: id, metrics and
@@ -44,7 +44,7 @@ func (s *Server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	observe := s.telemetry.Middleware(routes.describe)
-	return call.Identify(observe(s.recoverPanics(s.cors(secureHeaders(routes))))), nil
+	return reqctx.Identify(observe(s.recoverPanics(s.cors(secureHeaders(routes))))), nil
 }
 
 // options are those of every RPC handler. The order of the interceptors is the
@@ -162,8 +162,8 @@ func (s *Server) cors(next http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		AllowedOrigins: s.config.CORSOrigins,
 		AllowedMethods: connectcors.AllowedMethods(),
-		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", call.IDHeader, call.IdempotencyHeader, zitadel.OrganisationHeader),
-		ExposedHeaders: append(connectcors.ExposedHeaders(), "Www-Authenticate", "Retry-After", call.IDHeader),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization", reqctx.IDHeader, reqctx.IdempotencyHeader, zitadel.OrganisationHeader),
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "Www-Authenticate", "Retry-After", reqctx.IDHeader),
 		MaxAge:         int((2 * time.Hour).Seconds()),
 	}).Handler(next)
 }

@@ -14,8 +14,8 @@ import (
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
-	"clientsd/server/call"
 	"clientsd/server/issuer"
+	"clientsd/server/reqctx"
 	"clientsd/server/servertest"
 )
 
@@ -28,7 +28,7 @@ const (
 // keyed is a context for one call, which carries these idempotency keys.
 func keyed(ctx context.Context, keys ...string) context.Context {
 	ctx, info := connect.NewClientContext(ctx)
-	info.RequestHeader()[call.IdempotencyHeader] = keys
+	info.RequestHeader()[reqctx.IdempotencyHeader] = keys
 	return ctx
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
-	"clientsd/server/call"
+	"clientsd/server/reqctx"
 	"clientsd/server/servertest"
 )
 
@@ -61,7 +61,7 @@ func TestAControlCharacterInAKeyIsRefused(t *testing.T) {
 	id, token := s.Create(t, servertest.Request()).GetClientId(), s.Token(t, faceScopes...)
 	before := s.Row(t, id)
 	for _, key := range []string{"a\x00b", "a\x1bb", "a\x7fb", "a\rb"} {
-		got := send(t, s, httpPost("/client/"+id+"/regenerate-secret", "", jsonType, "Authorization: Bearer "+token, call.IdempotencyHeader+": "+key))
+		got := send(t, s, httpPost("/client/"+id+"/regenerate-secret", "", jsonType, "Authorization: Bearer "+token, reqctx.IdempotencyHeader+": "+key))
 		if got.status != http.StatusBadRequest {
 			t.Errorf("%q: got status %d: %s", key, got.status, got.body)
 		}
@@ -124,7 +124,7 @@ func TestARotationIsRepeatedOnEveryFace(t *testing.T) {
 	token := s.Token(t, faceScopes...)
 	eachWay(t, func(t *testing.T, w way) {
 		id, other := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.Request())
-		c := attempt{token: token, clientID: id, header: []string{call.IdempotencyHeader, w.name}}
+		c := attempt{token: token, clientID: id, header: []string{reqctx.IdempotencyHeader, w.name}}
 		first := w.mustRotate(t, s, c)
 		if again := w.mustRotate(t, s, c); again != first {
 			t.Error("the repeated call has another secret")

@@ -28,35 +28,34 @@ var importRules = []struct {
 }{
 	{"server/secret", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/logo", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
-	{"server/openapi", nil, []string{"clientsd", "entgo.io", connectCode, "database/sql"}},
+	{"server/api/openapi", nil, []string{"clientsd", "entgo.io", connectCode, "database/sql"}},
 	{"server/database", []string{entCode}, []string{connectCode, genCode, httpCode, "clientsd/server"}},
 	{"server/rollback", []string{entCode}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/storage", []string{entCode, "server/database", "server/rollback", "server/secret"}, []string{connectCode, genCode, httpCode}},
 	{"server/issuer", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/oauthclient", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/auth", []string{genCode}, []string{entCode, "entgo.io", "database/sql", "clientsd/server", sqliteDriver, pgxDriver}},
-	{"server/throttle", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
-	{"server/denial", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
+	{"server/abuse", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/telemetry", nil, []string{"clientsd", "entgo.io", sqliteDriver, pgxDriver}},
-	{"server/rekey", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
-	{"server/backup", []string{entCode, "server/database", "server/rekey", "server/rollback", "server/secret", "server/storage"}, []string{connectCode, genCode, httpCode}},
-	{"server/call", []string{"server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
-	{"server/zitadel", []string{genCode, "server/auth", "server/call", "server/oauthclient"}, []string{"clientsd/server/vigilo", sqliteDriver, pgxDriver}},
-	{"server/vigilo", []string{"server/auth", "server/call", "server/oauthclient"}, []string{"clientsd/server/zitadel", sqliteDriver, pgxDriver}},
+	{"server/reencrypt", []string{entCode, "server/secret"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
+	{"server/backup", []string{entCode, "server/database", "server/reencrypt", "server/rollback", "server/secret", "server/storage"}, []string{connectCode, genCode, httpCode}},
+	{"server/reqctx", []string{"server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
+	{"server/api/zitadel", []string{genCode, "server/auth", "server/reqctx", "server/oauthclient"}, []string{"clientsd/server/api/vigilo", sqliteDriver, pgxDriver}},
+	{"server/api/vigilo", []string{"server/auth", "server/reqctx", "server/oauthclient"}, []string{"clientsd/server/api/zitadel", sqliteDriver, pgxDriver}},
 	{"server", []string{
-		genCode, "server/auth", "server/call", "server/database", "server/denial", "server/issuer", "server/logo",
-		"server/oauthclient", "server/openapi", "server/secret", "server/storage", "server/telemetry", "server/throttle",
-		"server/vigilo", "server/zitadel",
+		genCode, "server/auth", "server/reqctx", "server/database", "server/abuse", "server/issuer", "server/logo",
+		"server/oauthclient", "server/api/openapi", "server/secret", "server/storage", "server/telemetry",
+		"server/api/vigilo", "server/api/zitadel",
 	}, []string{"github.com/alecthomas/kong"}},
 	{"server/command", []string{
-		genCode, "server", "server/auth", "server/backup", "server/database", "server/issuer", "server/oauthclient", "server/rekey",
+		genCode, "server", "server/auth", "server/backup", "server/database", "server/issuer", "server/oauthclient", "server/reencrypt",
 		"server/rollback", "server/secret", "server/storage",
 	}, nil},
 	{"", []string{"server/command"}, []string{"clientsd/server/servertest", "clientsd/server/auth/authtest", "net/http/httptest", "testing"}},
 }
 
 // forTests are packages that no program imports, which the last rule keeps.
-var forTests = []string{"server/auth/authtest", "server/faults", "server/linearizable", "server/servertest", "server/servertest/pgproxy", "server/servertest/storagetest"}
+var forTests = []string{"server/auth/authtest", "server/systemtest/faults", "server/systemtest/interop/binary", "server/systemtest/linearizable", "server/servertest", "server/servertest/pgproxy", "server/servertest/storagetest"}
 
 // listed is a package as go list tells of it.
 type listed struct {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"clientsd/server/call"
+	"clientsd/server/reqctx"
 	"clientsd/server/servertest"
 )
 
@@ -31,7 +31,7 @@ func scan(t *testing.T, s watched, word string) {
 				t.Fatal(err)
 			}
 			request.Host = word + ".example.com"
-			for _, name := range []string{call.IDHeader, "User-Agent", "Origin", "Content-Type", "X-Forwarded-For", "X-Zitadel-Orgid", "X-" + word} {
+			for _, name := range []string{reqctx.IDHeader, "User-Agent", "Origin", "Content-Type", "X-Forwarded-For", "X-Zitadel-Orgid", "X-" + word} {
 				request.Header.Set(name, word)
 			}
 			request.Header.Set("Authorization", "Bearer "+word)

@@ -14,11 +14,11 @@ import (
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	managementv1 "clientsd/gen/go/zitadel/management/v1"
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
-	"clientsd/server/call"
+	"clientsd/server/api/vigilo"
+	"clientsd/server/api/zitadel"
 	"clientsd/server/oauthclient"
+	"clientsd/server/reqctx"
 	"clientsd/server/telemetry"
-	"clientsd/server/vigilo"
-	"clientsd/server/zitadel"
 )
 
 const (
@@ -86,8 +86,8 @@ func (r *routes) describe(req *http.Request) telemetry.Call {
 	if !known {
 		route = r.measured.unknown
 	}
-	result := call.ResultOf(req.Context())
-	return telemetry.Call{Route: route, ID: call.ID(req.Context()), Code: result.Code, SecretReleased: result.SecretReleased}
+	result := reqctx.ResultOf(req.Context())
+	return telemetry.Call{Route: route, ID: reqctx.ID(req.Context()), Code: result.Code, SecretReleased: result.SecretReleased}
 }
 
 // noteResult notes what an RPC answers, after the error table has seen it.
@@ -96,10 +96,10 @@ func noteResult() connect.UnaryInterceptorFunc {
 		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 			resp, err := next(ctx, req)
 			if err != nil {
-				call.SetResult(ctx, call.Result{Code: connect.CodeOf(err).String()})
+				reqctx.SetResult(ctx, reqctx.Result{Code: connect.CodeOf(err).String()})
 				return resp, err
 			}
-			call.SetResult(ctx, call.Result{Code: "ok", SecretReleased: hasSecret(resp.Any())})
+			reqctx.SetResult(ctx, reqctx.Result{Code: "ok", SecretReleased: hasSecret(resp.Any())})
 			return resp, nil
 		}
 	}
@@ -127,9 +127,9 @@ func answered(ctx context.Context, err error) {
 	var domain *oauthclient.Error
 	switch {
 	case err == nil:
-		call.SetResult(ctx, call.Result{Code: "ok", SecretReleased: true})
+		reqctx.SetResult(ctx, reqctx.Result{Code: "ok", SecretReleased: true})
 	case errors.As(err, &domain):
-		call.SetResult(ctx, call.Result{Code: codeOf[domain.Kind].String()})
+		reqctx.SetResult(ctx, reqctx.Result{Code: codeOf[domain.Kind].String()})
 	}
 }
 

@@ -11,11 +11,11 @@ import (
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
+	"clientsd/server/api/openapi"
+	"clientsd/server/api/vigilo"
+	"clientsd/server/api/zitadel"
 	"clientsd/server/auth"
 	"clientsd/server/database"
-	"clientsd/server/openapi"
-	"clientsd/server/vigilo"
-	"clientsd/server/zitadel"
 )
 
 // Patterns of what is open to everybody, beside logos.

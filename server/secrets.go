@@ -11,10 +11,10 @@ import (
 
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
+	"clientsd/server/abuse"
 	"clientsd/server/auth"
-	"clientsd/server/call"
 	"clientsd/server/oauthclient"
-	"clientsd/server/throttle"
+	"clientsd/server/reqctx"
 )
 
 // ownFace names our own service in events.
@@ -25,7 +25,7 @@ type secretsService struct {
 	clientsdv1connect.UnimplementedSecretsServiceHandler
 
 	store    *oauthclient.Store
-	failures *throttle.Failures
+	failures *abuse.Throttle
 	matched  func(oauthclient.Match) // counts
 }
 
@@ -46,7 +46,7 @@ func (s *secretsService) VerifySecret(ctx context.Context, req *clientsdv1.Verif
 	if err != nil {
 		return nil, err
 	}
-	match, version, err := s.store.Verify(ctx, call.Caller(ctx, ownFace), id, req.GetSecret())
+	match, version, err := s.store.Verify(ctx, reqctx.Caller(ctx, ownFace), id, req.GetSecret())
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (s *secretsService) VerifySecret(ctx context.Context, req *clientsdv1.Verif
 
 // noteFailure bounds the wrong secrets for a client and from an address.
 func (s *secretsService) noteFailure(ctx context.Context, id uuid.UUID) error {
-	wait := s.failures.Note("secret of "+id.String(), "secret from "+call.Address(ctx))
+	wait := s.failures.Note("secret of "+id.String(), "secret from "+reqctx.Address(ctx))
 	if wait == 0 {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (s *secretsService) RevokePreviousSecret(
 	if err != nil {
 		return nil, err
 	}
-	row, revoked, err := s.store.RevokePrevious(ctx, call.Caller(ctx, ownFace), id)
+	row, revoked, err := s.store.RevokePrevious(ctx, reqctx.Caller(ctx, ownFace), id)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (s *secretsService) ListClientEvents(
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.store.Events(ctx, call.Caller(ctx, ownFace), oauthclient.EventsInput{
+	page, err := s.store.Events(ctx, reqctx.Caller(ctx, ownFace), oauthclient.EventsInput{
 		ClientID:  id,
 		PageSize:  int(req.GetPageSize()),
 		PageToken: req.GetPageToken(),

@@ -15,13 +15,12 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"clientsd/server/abuse"
 	"clientsd/server/auth"
-	"clientsd/server/denial"
 	"clientsd/server/issuer"
 	"clientsd/server/oauthclient"
 	"clientsd/server/storage"
 	"clientsd/server/telemetry"
-	"clientsd/server/throttle"
 )
 
 // A Server is the service, opened and bound to its address.
@@ -35,8 +34,8 @@ type Server struct {
 	places   places
 	answers  answers
 	url      string
-	failures *throttle.Failures
-	denials  *denial.Log
+	failures *abuse.Throttle
+	denials  *abuse.DenialLog
 	draining atomic.Bool
 
 	telemetry *telemetry.Telemetry
@@ -55,8 +54,8 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	config = config.withDefaults()
 	s := &Server{
 		config:   config,
-		failures: throttle.New(config.FailureRate, config.Clock),
-		denials:  denial.New(config.Log),
+		failures: abuse.NewThrottle(config.FailureRate, config.Clock),
+		denials:  abuse.NewDenialLog(config.Log),
 		places:   make(places, config.MaxInFlight),
 	}
 	if err := s.open(ctx); err != nil {

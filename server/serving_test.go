@@ -19,7 +19,7 @@ import (
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/server"
-	"clientsd/server/call"
+	"clientsd/server/reqctx"
 	"clientsd/server/servertest"
 )
 
@@ -156,8 +156,8 @@ func TestEveryAnswerHasARequestID(t *testing.T) {
 			"/livez", "/nothing", clientsService + "GetClient", "/logos/x/y.png", vigiloPath("x"), restPath("x", "y"), "//", "/openapi.yaml",
 		} {
 			t.Run(name+", "+path, func(t *testing.T) {
-				response, _ := get(t, s, path, call.IDHeader, tt.sent)
-				got := response.Header.Get(call.IDHeader)
+				response, _ := get(t, s, path, reqctx.IDHeader, tt.sent)
+				got := response.Header.Get(reqctx.IDHeader)
 				if tt.kept != (got == tt.sent) || !tt.kept && uuid.Validate(got) != nil {
 					t.Errorf("sent %q, got %q", tt.sent, got)
 				}
@@ -170,17 +170,17 @@ func TestTheRequestIDIsInTheAnswerInEveryProtocol(t *testing.T) {
 	s := servertest.Start(t)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
 		ctx, info := connect.NewClientContext(t.Context())
-		info.RequestHeader().Set(call.IDHeader, "call-17")
+		info.RequestHeader().Set(reqctx.IDHeader, "call-17")
 		_, err := s.Clients(protocol, "").GetPublicClients(ctx, &apiv1.GetPublicClientsRequest{ClientId: []string{uuid.NewString()}})
-		if got := info.ResponseHeader().Get(call.IDHeader); err != nil || got != "call-17" {
+		if got := info.ResponseHeader().Get(reqctx.IDHeader); err != nil || got != "call-17" {
 			t.Errorf("got id %q, error %v", got, err)
 		}
 		for what, token := range map[string]string{"not let in": "bad", "let in": s.Token(t, servertest.All...)} {
 			ctx, info := connect.NewClientContext(t.Context())
-			info.RequestHeader().Set(call.IDHeader, "call-17")
+			info.RequestHeader().Set(reqctx.IDHeader, "call-17")
 			_, err := s.Clients(protocol, token).GetClient(ctx, &apiv1.GetClientRequest{ClientId: uuid.NewString()})
 			var refused *connect.Error
-			if !errors.As(err, &refused) || refused.Meta().Get(call.IDHeader) != "call-17" {
+			if !errors.As(err, &refused) || refused.Meta().Get(reqctx.IDHeader) != "call-17" {
 				t.Errorf("%s: got error %v with metadata %v", what, err, refused.Meta())
 			}
 		}
@@ -195,7 +195,7 @@ func TestTheRequestIDOfACallIsInItsEvent(t *testing.T) {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Authorization", "Bearer "+s.Token(t, servertest.All...))
-	request.Header.Set(call.IDHeader, "call-17")
+	request.Header.Set(reqctx.IDHeader, "call-17")
 	_, body := servertest.Do(t, request)
 	id, _ := member(t, object(t, body), "Client")["clientId"].(string)
 	if got := s.Events(t, id)[0].RequestID; got != "call-17" {

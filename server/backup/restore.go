@@ -10,7 +10,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/server/database"
-	"clientsd/server/rekey"
+	"clientsd/server/reencrypt"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
 )
@@ -84,7 +84,7 @@ func fits(ctx context.Context, path string, keyset *secret.Keyset) (err error) {
 }
 
 func hasKeys(ctx context.Context, db *ent.Client, keyset *secret.Keyset) error {
-	usage, err := rekey.Usage(ctx, db)
+	usage, err := reencrypt.Usage(ctx, db)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"clientsd/server/rekey"
+	"clientsd/server/reencrypt"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
 )
@@ -66,7 +66,7 @@ func (c KeysetInfo) Run(env *Environment) error {
 	config := c.storage(false)
 	config.Restored = storage.KeepRestored
 	return withConfig(env, config, func(s *storage.Storage) error {
-		usage, err := rekey.Usage(env.Context, s.DB.Read)
+		usage, err := reencrypt.Usage(env.Context, s.DB.Read)
 		if err != nil {
 			return err
 		}
@@ -115,8 +115,8 @@ func (c KeysetRekey) Run(env *Environment) error {
 			return err
 		}
 		bar := newBar(env, total)
-		result, err := rekey.Run(env.Context, s.DB.Transact, s.Keyset, func(n int) { _ = bar.Add(n) }) // only a picture
-		_, _ = fmt.Fprintln(env.Stderr)                                                                // ends its line
+		result, err := reencrypt.Run(env.Context, s.DB.Transact, s.Keyset, func(n int) { _ = bar.Add(n) }) // only a picture
+		_, _ = fmt.Fprintln(env.Stderr)                                                                    // ends its line
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (c KeysetPrune) Run(env *Environment) error {
 		if err := settle(env, s.Keyset); err != nil {
 			return err
 		}
-		usage, err := rekey.Usage(env.Context, s.DB.Read)
+		usage, err := reencrypt.Usage(env.Context, s.DB.Read)
 		if err != nil {
 			return err
 		}

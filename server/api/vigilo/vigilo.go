@@ -1,0 +1,150 @@
+// Package vigilo is the face of Vigilo's REST endpoint for the rotation of a
+// client's secret. A caller of Vigilo changes only the host.
+//
+// It rotates through the domain and never writes to the database itself.
+package vigilo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"clientsd/server/auth"
+	"clientsd/server/oauthclient"
+	"clientsd/server/reqctx"
+)
+
+const (
+	// Face names this face in events and on the command line.
+	Face = "vigilo"
+
+	// timeFormat is RFC 3339 with six digits of a second and a numeric offset.
+	timeFormat = "2006-01-02T15:04:05.000000-07:00"
+
+	action = "regenerate-secret"
+)
+
+// Handler answers POST /client/{client_id}/regenerate-secret, and the same
+// under /clients/. Both spellings are in the original's documentation.
+type Handler struct {
+	// Store is the domain.
+	Store *oauthclient.Store
+	// Gate authenticates.
+	Gate auth.Gate
+	// Denied hears of calls whose token lacks the scope.
+	Denied func(r *http.Request, principal *auth.Principal, err error)
+	// Answered hears of every call that got in, with its error or nil.
+	Answered func(ctx context.Context, err error)
+	// Unavailable reports an error of the database that may pass.
+	Unavailable func(error) bool
+	// Log hears of what is answered with a fixed sentence.
+	Log *slog.Logger
+	// Timeout is the deadline of a call.
+	Timeout time.Duration
+}
+
+// Owns reports whether a path belongs to this face. It looks at the path as it
+// was sent: a router would redirect a path with an empty client id.
+func Owns(r *http.Request) bool {
+	_, ours := clientID(r.URL)
+	return ours
+}
+
+// ServeHTTP rotates the secret of the client that the path names.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			h.refuse(w, r, fmt.Errorf("handler panicked: %v", cause))
+		}
+	}()
+	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
+	defer cancel()
+	record, err := h.serve(ctx, r)
+	h.Answered(ctx, err)
+	if err != nil {
+		// A database says only that it was interrupted, not by what.
+		h.refuse(w, r, errors.Join(err, ctx.Err()))
+		return
+	}
+	write(w, http.StatusOK, success{
+		ClientID:     record.ID.String(),
+		ClientSecret: record.Secret.Reveal(),
+		UpdatedAt:    record.UpdatedAt.Format(timeFormat),
+	})
+}
+
+// success is the answer, field for field as documented.
+type success struct {
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+	UpdatedAt    string `json:"updated_at"`
+}
+
+// serve checks in the order method, token, scope, id, look-up: nobody learns by
+// a missing scope what exists. The original documents the scope and does not
+// enforce it.
+func (h *Handler) serve(ctx context.Context, r *http.Request) (oauthclient.Record, error) {
+	if r.Method != http.MethodPost {
+		return oauthclient.Record{}, errMethod
+	}
+	principal, err := h.Gate.Authenticate(r)
+	if err != nil {
+		return oauthclient.Record{}, err
+	}
+	if !principal.HasScope(auth.ScopeClientManage) {
+		err := &auth.ScopeError{Scope: auth.ScopeClientManage}
+		h.Denied(r, principal, err)
+		return oauthclient.Record{}, err
+	}
+	if _, err := io.Copy(io.Discard, r.Body); err != nil { // it says nothing, but it is bounded
+		return oauthclient.Record{}, errBody
+	}
+	return h.rotate(auth.WithPrincipal(ctx, principal), r)
+}
+
+func (h *Handler) rotate(ctx context.Context, r *http.Request) (oauthclient.Record, error) {
+	text, _ := clientID(r.URL)
+	if text == "" {
+		return oauthclient.Record{}, errMissingID
+	}
+	id, err := oauthclient.ParseID(text)
+	if err != nil {
+		return oauthclient.Record{}, err
+	}
+	key, err := reqctx.IdempotencyKey(r.Header)
+	if err != nil {
+		return oauthclient.Record{}, err
+	}
+	return h.Store.Rotate(ctx, reqctx.Caller(ctx, Face), oauthclient.RotateInput{ClientID: id, Release: true, Key: key})
+}
+
+// clientID is the client a path of this face names: empty in any of the four
+// spellings of a missing one.
+func clientID(location *url.URL) (id string, ours bool) {
+	parts := strings.Split(location.EscapedPath(), "/")
+	if len(parts) < 3 || parts[1] != "client" && parts[1] != "clients" || parts[len(parts)-1] != action {
+		return "", false
+	}
+	switch len(parts) {
+	case 3:
+		return "", true
+	case 4:
+		id, err := url.PathUnescape(parts[2])
+		return id, err == nil
+	default:
+		return "", false
+	}
+}
+
+func write(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body) //nolint:errchkjson // a caller who has gone needs no answer
+}
