@@ -82,48 +82,5 @@
 // opinion that an error is safe to retry is never taken. If nobody can tell, the
 // answer says so: repeat the call with its idempotency key, or look.
 //
-// # Decisions
-//
-//   - Transactions on SQLite share commits now, which the design had put off: a
-//     rotation costs a quarter of a millisecond of processor and as much of
-//     waiting for the disk. With a commit each, eight callers rotated at a third
-//     of the rate of bare updates; together, at six tenths of it or more.
-//   - On PostgreSQL only rotations do. To run functions one after the other in one
-//     transaction would hold the locks of the first through the round trips of the
-//     last, and two replicas could hold what the other one wants. One statement has
-//     neither fault, and 32 callers rotate at two fifths of pgbench's rate, not at a
-//     seventh.
-//   - On PostgreSQL the time that is stored, and by which a previous secret ends,
-//     is the server's: replicas agree on it whatever their own clocks say.
-//   - A call that brings no deadline gets 4 s, where the design had 10: when the
-//     database does not answer, a caller is to hear of it within five.
-//   - No read goes to a standby, and there is no cache to invalidate: a replica
-//     answers from the primary, so it cannot accept what another one has replaced.
-//   - A new database is made under another name and linked to its own when it is
-//     whole, with the check of its keyset inside: a database that has its name
-//     has everything, and one that meets a wrong keyset is not touched.
-//   - The built-in issuer is named by a URN that is made with its first key: the
-//     service does not know under which URL its callers reach it, and a token
-//     must stay valid when that URL changes.
-//   - A verified token is remembered by its SHA-256, because verifying it anew
-//     costs as much as the rest of a call; its dates and its key are checked on
-//     every use.
-//   - A keyset from a file follows the file, so that keys can be added and removed
-//     beside running servers. An issuer's keys follow the database likewise.
-//   - GetClient remembers what it has answered, and asks the database each time
-//     whether the client is still in the state it was in then. To read, convert and
-//     encode a full record again cost half of the call.
-//   - Only failures are throttled, and a call that would succeed always does:
-//     nobody locks somebody else out by guessing in their place.
-//   - Page tokens are sealed by the keyset and bound to organisation and query:
-//     a caller can neither make one nor carry it elsewhere.
-//   - A backup carries the mark that it is one inside of it, in a table of its own
-//     beside the migrated ones, so that neither cp nor an older schema loses it.
-//     Who accepts the rollback makes the versions of secrets jump: none is ever
-//     given to two secrets.
-//   - HTTP/2 and its bounds come from golang.org/x/net/http2, which follows
-//     go.mod and not the toolchain; its API is deprecated in favour of net/http,
-//     hence an exception for the linter.
-//   - Statements that every call needs are built once, not per call: building
-//     them with ent cost as much as running them.
+// Decisions and their dates are in docs/decisions.md.
 package server
