@@ -67,7 +67,7 @@
 // # A transaction
 //
 // Every mutation is a function of a transaction, which server/database runs
-// ([entgo.io/ent] knows it as ent.Transactor). How differs:
+// as a tx.Transactor. How differs:
 //
 // On SQLite there is one writer. The functions that wait for it share one
 // transaction, and so one wait for the disk; nobody is answered before its

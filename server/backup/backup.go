@@ -21,10 +21,10 @@ import (
 
 	"entgo.io/ent/dialect"
 
-	"clientsd/ent"
 	"clientsd/server/database"
 	"clientsd/server/rollback"
 	"clientsd/server/secret"
+	"clientsd/server/tx"
 )
 
 // ErrExists says that the file to write is there already.
@@ -67,7 +67,7 @@ func publish(ctx context.Context, source, target string, takenAt time.Time, prog
 	}
 	defer os.RemoveAll(scratch) //nolint:errcheck // what stays behind is a copy without a name
 	unnamed := filepath.Join(scratch, filepath.Base(target))
-	mark := func(transact ent.Transactor) error { return rollback.Set(ctx, transact, takenAt) }
+	mark := func(transact tx.Transactor) error { return rollback.Set(ctx, transact, takenAt) }
 	if err := database.CopySQLite(ctx, source, unnamed, mark, progress); err != nil {
 		return Copy{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"clientsd/ent"
+	"clientsd/server/tx"
 )
 
 // copyStep is how many pages are copied between two looks at the caller's
@@ -30,7 +31,7 @@ const copyStep = 256
 //
 // Last may write to the copy before it is closed. Progress is told how many of
 // how many bytes are copied.
-func CopySQLite(ctx context.Context, from, to string, last func(ent.Transactor) error, progress func(done, total int64)) (err error) {
+func CopySQLite(ctx context.Context, from, to string, last func(tx.Transactor) error, progress func(done, total int64)) (err error) {
 	file, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // the operator names the file
 	if err != nil {
 		return fmt.Errorf("copy database: %w", err)
@@ -45,7 +46,7 @@ func CopySQLite(ctx context.Context, from, to string, last func(ent.Transactor) 
 	return nil
 }
 
-func copyInto(ctx context.Context, from, to string, last func(ent.Transactor) error, progress func(done, total int64)) (err error) {
+func copyInto(ctx context.Context, from, to string, last func(tx.Transactor) error, progress func(done, total int64)) (err error) {
 	source, err := openPool(ctx, from, 1, "mode=ro")
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func copyInto(ctx context.Context, from, to string, last func(ent.Transactor) er
 		return err
 	}
 	copied := ent.NewClient(ent.Driver(entsql.OpenDB(dialect.SQLite, target)))
-	return last(func(ctx context.Context, body func(*ent.Tx) error) error { return ent.InTx(ctx, copied, body) })
+	return last(func(ctx context.Context, body func(*ent.Tx) error) error { return tx.InTx(ctx, copied, body) })
 }
 
 // copySnapshot copies the pages as they are when it begins to read.

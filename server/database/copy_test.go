@@ -12,6 +12,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/server/database"
+	"clientsd/server/tx"
 )
 
 // large is a database of more pages than are copied at once.
@@ -28,7 +29,7 @@ func large(t *testing.T, path string) *database.DB {
 	return db
 }
 
-func nothing(ent.Transactor) error { return nil }
+func nothing(tx.Transactor) error { return nil }
 
 func silent(int64, int64) {}
 
@@ -65,7 +66,7 @@ func TestACopyIsOneFileForItsOwnerOnly(t *testing.T) {
 	large(t, path)
 	dir := t.TempDir()
 	target := filepath.Join(dir, "copy.db")
-	err := database.CopySQLite(t.Context(), path, target, func(transact ent.Transactor) error {
+	err := database.CopySQLite(t.Context(), path, target, func(transact tx.Transactor) error {
 		return transact(t.Context(), func(tx *ent.Tx) error {
 			_, err := insert(t.Context(), tx.OAuthClient)
 			return err
@@ -124,13 +125,13 @@ func TestWhatCannotBeCopiedIsAnError(t *testing.T) {
 	failed := errors.New("last has failed")
 	for name, tt := range map[string]struct {
 		from, to string
-		last     func(ent.Transactor) error
+		last     func(tx.Transactor) error
 		want     string
 	}{
 		"no database":         {path, newPath(t), nothing, "copy database: file is not a database"},
 		"no file":             {path + "-nothing", newPath(t), nothing, "copy database: unable to open database file"},
 		"no folder":           {path, filepath.Join(path, "copy.db"), nothing, "copy database: open " + path + "/copy.db: not a directory"},
-		"an error at the end": {sound(t), newPath(t), func(ent.Transactor) error { return failed }, "copy database: last has failed"},
+		"an error at the end": {sound(t), newPath(t), func(tx.Transactor) error { return failed }, "copy database: last has failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := database.CopySQLite(t.Context(), tt.from, tt.to, tt.last, silent)

@@ -1,7 +1,7 @@
 // Package database opens the database and brings its schema up to date. It is
 // the only package that names a driver, a pragma or a driver's errors.
 //
-// It must not know what the tables mean: it imports ent, and nothing of server/.
+// It must not know what the tables mean.
 package database
 
 import (

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"clientsd/ent"
+	"clientsd/server/tx"
 )
 
 // maxGroup bounds how many transactions share one commit.
@@ -46,7 +47,7 @@ func newGroup(ctx context.Context, client *ent.Client, ended <-chan struct{}) *g
 	return g
 }
 
-// transact is an [ent.Transactor]. Who waits for the writer leaves when ctx ends.
+// transact is an [tx.Transactor]. Who waits for the writer leaves when ctx ends.
 func (g *group) transact(ctx context.Context, body func(*ent.Tx) error) error {
 	m := &member{ctx: ctx, body: body, done: make(chan error, 1)}
 	select {
@@ -61,7 +62,7 @@ func (g *group) transact(ctx context.Context, body func(*ent.Tx) error) error {
 	case m.panic != nil:
 		panic(m.panic) //nolint:forbidigo // the caller's own, on its way on
 	case errors.Is(err, errAlone):
-		return ent.InTx(ctx, g.client, body)
+		return tx.InTx(ctx, g.client, body)
 	default:
 		return err
 	}
@@ -95,7 +96,7 @@ func (g *group) serve(ctx context.Context) {
 // commit runs first, and all that have come by the time the writer is free.
 func (g *group) commit(ctx context.Context, first *member) {
 	members := []*member{first}
-	err := ent.InTx(ctx, g.client, func(tx *ent.Tx) error {
+	err := tx.InTx(ctx, g.client, func(tx *ent.Tx) error {
 		members = g.gather(members)
 		for _, m := range members {
 			if err := m.run(tx); err != nil {

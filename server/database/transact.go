@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"clientsd/ent"
+	"clientsd/server/tx"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 	longestPause = 64 * time.Millisecond
 )
 
-// Transact is the [ent.Transactor] of the database. On PostgreSQL it runs a
+// Transact is the [tx.Transactor] of the database. On PostgreSQL it runs a
 // transaction again that is known to be rolled back, for the sake of another one
 // or because its commit never arrived, and only then. No error of a driver is
 // taken for that knowledge: pgx calls some commits that took place safe to retry.
@@ -46,7 +47,7 @@ func persist(ctx context.Context, once func() error) error {
 			return errors.Join(ended, err)
 		}
 	}
-	return fmt.Errorf("%w: %w", ent.ErrConflict, err)
+	return fmt.Errorf("%w: %w", tx.ErrConflict, err)
 }
 
 // Serialise is Transact for transactions that read, decide, and write: their
@@ -67,7 +68,7 @@ func (db *DB) Serialise(ctx context.Context, body func(*ent.Tx) error) error {
 // ErrOutcomeUnknown only if nobody can tell.
 func (db *DB) transactOnce(ctx context.Context, body func(*ent.Tx) error) error {
 	var made *mark // not nil: the commit was sent, or may have been
-	err := ent.InTx(ctx, db.Write, func(tx *ent.Tx) (err error) {
+	err := tx.InTx(ctx, db.Write, func(tx *ent.Tx) (err error) {
 		if err = body(tx); err == nil {
 			made, err = markOf(ctx, tx)
 		}
@@ -104,7 +105,7 @@ func saysRolledBack(err error) bool {
 // canRunAgain reports a transaction that is known to be rolled back through no
 // fault of its own. What is unknown may have a conflict among its causes.
 func canRunAgain(err error) bool {
-	return !errors.Is(err, ent.ErrOutcomeUnknown) && (errors.Is(err, errRolledBack) || Classify(err) == Conflict)
+	return !errors.Is(err, tx.ErrOutcomeUnknown) && (errors.Is(err, errRolledBack) || Classify(err) == Conflict)
 }
 
 // sleep fails if ctx ends first.

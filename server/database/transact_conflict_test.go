@@ -11,6 +11,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/server/database"
+	"clientsd/server/tx"
 )
 
 // failTimes makes the first commits of the tally fail with an error of this code.
@@ -34,7 +35,7 @@ func TestACommitThatIsRefusedIsRepeatedIfAnotherTransactionIsTheReason(t *testin
 	}{
 		"a conflict":                       {"1", "40001", 2, 1, nil},
 		"a deadlock":                       {"3", "40P01", 4, 1, nil},
-		"conflicts without end":            {"99", "40001", 16, 0, ent.ErrConflict},
+		"conflicts without end":            {"99", "40001", 16, 0, tx.ErrConflict},
 		"a rule that was broken":           {"1", "23514", 1, 0, nil},
 		"an answer that says it is not":    {"1", "40003", 2, 1, nil},
 		"another that says it is not":      {"1", "08007", 2, 1, nil},
@@ -46,7 +47,7 @@ func TestACommitThatIsRefusedIsRepeatedIfAnotherTransactionIsTheReason(t *testin
 			c := newTally(t)
 			c.failTimes(t, tt.times, tt.code)
 			err := c.count(t.Context())
-			if (err == nil) != (tt.n == 1) || tt.want != nil && !errors.Is(err, tt.want) || errors.Is(err, ent.ErrOutcomeUnknown) {
+			if (err == nil) != (tt.n == 1) || tt.want != nil && !errors.Is(err, tt.want) || errors.Is(err, tx.ErrOutcomeUnknown) {
 				t.Errorf("got error %v", err)
 			}
 			if err != nil && !strings.Contains(err.Error(), "commit: ERROR: on purpose (SQLSTATE "+tt.code+")") {
@@ -68,7 +69,7 @@ func TestACallerWhoGoesEndsTheTries(t *testing.T) {
 		}
 		return &pgconn.PgError{Severity: "ERROR", Code: "40001", Message: "on purpose"}
 	})
-	if !errors.Is(err, context.Canceled) || errors.Is(err, ent.ErrConflict) || tries != 3 {
+	if !errors.Is(err, context.Canceled) || errors.Is(err, tx.ErrConflict) || tries != 3 {
 		t.Errorf("after %d tries: got error %v", tries, err)
 	}
 }
@@ -81,9 +82,9 @@ func TestAnUnknownOutcomeIsNoConflict(t *testing.T) {
 	tries := 0
 	err := c.Transact(t.Context(), func(*ent.Tx) error {
 		tries++
-		return errors.Join(ent.ErrOutcomeUnknown, conflict)
+		return errors.Join(tx.ErrOutcomeUnknown, conflict)
 	})
-	if !errors.Is(err, ent.ErrOutcomeUnknown) || errors.Is(err, ent.ErrConflict) || tries != 1 {
+	if !errors.Is(err, tx.ErrOutcomeUnknown) || errors.Is(err, tx.ErrConflict) || tries != 1 {
 		t.Errorf("after %d tries: got error %v", tries, err)
 	}
 }

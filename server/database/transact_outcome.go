@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"clientsd/ent"
+	"clientsd/server/tx"
 )
 
 const (
@@ -86,10 +87,10 @@ func (db *DB) outcome(ctx context.Context, made mark, lost error) error {
 		case err == nil && status == aborted:
 			return errors.Join(ctx.Err(), fmt.Errorf("%w: %w", errRolledBack, lost))
 		case err == nil && status == "":
-			return fmt.Errorf("%w: %w", ent.ErrOutcomeUnknown, lost)
+			return fmt.Errorf("%w: %w", tx.ErrOutcomeUnknown, lost)
 		}
 		if sleep(asking, pause) != nil {
-			return fmt.Errorf("%w: %w", ent.ErrOutcomeUnknown, errors.Join(lost, err))
+			return fmt.Errorf("%w: %w", tx.ErrOutcomeUnknown, errors.Join(lost, err))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/server/database"
+	"clientsd/server/tx"
 )
 
 var errLost = errors.New("lost")
@@ -59,7 +60,7 @@ func TestAnOutcomeIsThatOfTheSameTransaction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rolledBack, err := c.Outcome(t.Context(), tt.mark, errLost)
-			if rolledBack != tt.rolledBack || errors.Is(err, ent.ErrOutcomeUnknown) != tt.unknown || (err != nil) != errors.Is(err, errLost) {
+			if rolledBack != tt.rolledBack || errors.Is(err, tx.ErrOutcomeUnknown) != tt.unknown || (err != nil) != errors.Is(err, errLost) {
 				t.Errorf("rolled back: %v, error %v", rolledBack, err)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"clientsd/server/issuer"
 	"clientsd/server/secret"
 	"clientsd/server/servertest/storagetest"
+	"clientsd/server/tx"
 )
 
 // atOnce runs body so many times at once and returns what has gone wrong.
@@ -31,7 +32,7 @@ func TestTransactionsThatDecideByWhatTheyReadRunAsIfOneByOne(t *testing.T) {
 	db := openPostgres(t, storagetest.Postgres(t))
 	execute(t, db.Write, "CREATE TABLE things (n integer)")
 	for name, tt := range map[string]struct {
-		transact ent.Transactor
+		transact tx.Transactor
 		want     string
 	}{
 		"in one that serialises": {db.Serialise, "1"},

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"clientsd/ent"
+	"clientsd/server/tx"
 )
 
 // errNotPgx cannot happen: see OpenPostgres.
@@ -18,7 +19,7 @@ var errNotPgx = errors.New("the connection is none of pgx's")
 // StatementTransactor takes two round trips where [DB.Transact] would take four:
 // database/sql cannot send what begins a transaction along with what is in it. It
 // is nil on SQLite, to which there is no way to go.
-func (db *DB) StatementTransactor() ent.StatementTransactor {
+func (db *DB) StatementTransactor() tx.StatementTransactor {
 	if db.dialect == dialect.SQLite {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"clientsd/server/database"
 	"clientsd/server/servertest/pgproxy"
 	"clientsd/server/servertest/storagetest"
+	"clientsd/server/tx"
 )
 
 // A tally is a number that transactions count up over a bad line.
@@ -68,7 +69,7 @@ func TestATransactionWhoseLineIsCutIsDoneOnceOrNotAtAll(t *testing.T) {
 			execute(t, c.beside.Write, "UPDATE tally SET n = 0")
 			cut := c.line.CutOnce(tt.moment)
 			err := c.count(t.Context())
-			if database.Classify(err) != tt.failure || errors.Is(err, ent.ErrOutcomeUnknown) {
+			if database.Classify(err) != tt.failure || errors.Is(err, tx.ErrOutcomeUnknown) {
 				t.Errorf("got error %v", err)
 			}
 			if !cut.Happened() || cut.InTransaction() != tt.inTransaction {
@@ -111,7 +112,7 @@ func TestWhatCannotBeFoundOutIsUnknown(t *testing.T) {
 			c := newTally(t)
 			cut := c.line.CutTogether(tt.moment, 1)
 			err := c.count(t.Context())
-			if !errors.Is(err, ent.ErrOutcomeUnknown) || errors.Is(err, ent.ErrConflict) || !cut.Happened() {
+			if !errors.Is(err, tx.ErrOutcomeUnknown) || errors.Is(err, tx.ErrConflict) || !cut.Happened() {
 				t.Errorf("got error %v; the line was cut: %v", err, cut.Happened())
 			}
 			c.want(t, 1, tt.n)

@@ -19,6 +19,7 @@ import (
 	"clientsd/ent"
 	"clientsd/ent/signingkey"
 	"clientsd/server/secret"
+	"clientsd/server/tx"
 )
 
 const (
@@ -37,7 +38,7 @@ type Database struct {
 	// Read sees every transaction that was committed before the read.
 	Read *ent.Client
 	// Transact runs transactions whose outcome is as if they ran one by one.
-	Transact ent.Transactor
+	Transact tx.Transactor
 }
 
 // An Issuer signs access tokens and knows the keys they are verified with. Keys

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 
 	"clientsd/ent"
+	"clientsd/server/tx"
 )
 
 // A Kind says what sort of failure an Error is. Each face maps it once.
@@ -128,9 +129,9 @@ func fromEnt(verb string, err error) error {
 		return ErrNotFound
 	case isDuplicate(err):
 		return ErrExists
-	case errors.Is(err, ent.ErrConflict):
+	case errors.Is(err, tx.ErrConflict):
 		return fmt.Errorf("%s: %w: %w", verb, ErrConflict, err)
-	case errors.Is(err, ent.ErrOutcomeUnknown):
+	case errors.Is(err, tx.ErrOutcomeUnknown):
 		return fmt.Errorf("%s: %w: %w", verb, ErrOutcomeUnknown, err)
 	default:
 		return fmt.Errorf("%s: %w", verb, err)

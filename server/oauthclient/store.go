@@ -11,16 +11,17 @@ import (
 
 	"clientsd/ent"
 	"clientsd/server/secret"
+	"clientsd/server/tx"
 )
 
 // Config is what a Store works with. Every field is required but those that say
 // what nil means.
 type Config struct {
 	// Transact runs every mutation.
-	Transact ent.Transactor
+	Transact tx.Transactor
 	// TransactStatement does so for rotations that come at once, made by one
 	// statement of PostgreSQL. Nil: each has a transaction to itself.
-	TransactStatement ent.StatementTransactor
+	TransactStatement tx.StatementTransactor
 	// Dialect is that of the database, by ent's name.
 	Dialect string
 	// Read answers plain reads. It must see every transaction that was
@@ -40,8 +41,8 @@ type Config struct {
 
 // A Store keeps the clients. It is safe for concurrent use.
 type Store struct {
-	transact          ent.Transactor
-	transactStatement ent.StatementTransactor
+	transact          tx.Transactor
+	transactStatement tx.StatementTransactor
 	read              *ent.Client
 	keyset            *secret.Keyset
 	prefix            string

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"clientsd/ent"
+	"clientsd/server/tx"
 )
 
 const (
@@ -140,7 +140,7 @@ func (g *gathering) commit(ctx context.Context, taken []*waiter) {
 	for _, w := range taken {
 		w.row = rows[w.in.ClientID]
 		switch {
-		case errors.Is(err, ent.ErrOutcomeUnknown), errors.Is(err, errPanic):
+		case errors.Is(err, tx.ErrOutcomeUnknown), errors.Is(err, errPanic):
 			w.err = err
 		case w.row == nil:
 			w.err = errAlone

@@ -16,6 +16,7 @@ import (
 	"clientsd/ent/oauthclient"
 	"clientsd/ent/signingkey"
 	"clientsd/server/secret"
+	"clientsd/server/tx"
 )
 
 // batchSize is how many clients one transaction looks at: others can write
@@ -33,7 +34,7 @@ type Result struct {
 
 // Run seals anew what another than the primary key has sealed. It calls progress
 // with the number of clients it has looked at since the last call.
-func Run(ctx context.Context, transact ent.Transactor, keyset *secret.Keyset, progress func(clients int)) (Result, error) {
+func Run(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset, progress func(clients int)) (Result, error) {
 	var result Result
 	for after, more := (uuid.UUID{}), true; more; {
 		var done batch

@@ -18,6 +18,7 @@ import (
 	"clientsd/server/secret"
 	"clientsd/server/servertest/storagetest"
 	"clientsd/server/storage"
+	"clientsd/server/tx"
 )
 
 // A registry is what a server keeps, with clients in it.
@@ -67,7 +68,7 @@ func (r *registry) insert(t *testing.T, clients int) {
 		builders = append(builders, r.client(id).SetHasSecret(true).SetSecretVersion(1).
 			SetSecretDigest(digest[:]).SetSecretSealed(sealed))
 	}
-	err := ent.InTx(t.Context(), r.DB.Write, func(tx *ent.Tx) error {
+	err := tx.InTx(t.Context(), r.DB.Write, func(tx *ent.Tx) error {
 		for chunk := range slices.Chunk(builders, 100) {
 			if err := tx.OAuthClient.CreateBulk(chunk...).Exec(t.Context()); err != nil {
 				return err

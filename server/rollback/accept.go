@@ -9,6 +9,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/oauthclient"
+	"clientsd/server/tx"
 )
 
 // lostVersions is how far the versions of secrets jump when a rollback is
@@ -40,7 +41,7 @@ FROM oauth_clients WHERE has_secret ORDER BY id`
 // Idempotency keys stay: without them a repeated call would rotate a second
 // time. Because of the jump they do not give an old secret away either, the
 // answer is that it was superseded.
-func Accept(ctx context.Context, transact ent.Transactor, dialectName string, now time.Time) (clients int, err error) {
+func Accept(ctx context.Context, transact tx.Transactor, dialectName string, now time.Time) (clients int, err error) {
 	err = transact(ctx, func(tx *ent.Tx) (err error) {
 		clients, err = accept(ctx, tx, dialectName, now.UTC().Truncate(time.Microsecond))
 		return err

@@ -29,6 +29,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/oauthclient"
+	"clientsd/server/tx"
 )
 
 // The statements of the mark, in what SQLite and PostgreSQL have in common.
@@ -75,7 +76,7 @@ func (e *Error) Error() string {
 
 // Set marks a database. A mark that is there already stays: it tells of an
 // earlier backup. A zero takenAt says that the time is not known.
-func Set(ctx context.Context, transact ent.Transactor, takenAt time.Time) error {
+func Set(ctx context.Context, transact tx.Transactor, takenAt time.Time) error {
 	text := ""
 	if !takenAt.IsZero() {
 		text = takenAt.UTC().Format(time.RFC3339)

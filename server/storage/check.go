@@ -5,13 +5,14 @@ import (
 
 	"clientsd/ent"
 	"clientsd/server/secret"
+	"clientsd/server/tx"
 )
 
 // checkID is the id of the one row in keyset_checks.
 const checkID = 1
 
 // addCheck stores the row that knows the keyset.
-func addCheck(ctx context.Context, transact ent.Transactor, keyset *secret.Keyset) error {
+func addCheck(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset) error {
 	sealed, err := keyset.SealCheck()
 	if err != nil {
 		return err
