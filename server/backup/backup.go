@@ -16,14 +16,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"entgo.io/ent/dialect"
 
 	"clientsd/server/database"
+	"clientsd/server/durable"
 	"clientsd/server/rollback"
-	"clientsd/server/secret"
 	"clientsd/server/tx"
 )
 
@@ -60,37 +59,22 @@ func Make(ctx context.Context, source, target string, progress Progress) (Copy, 
 }
 
 // publish makes a marked copy and gives it the name target once it is whole.
-func publish(ctx context.Context, source, target string, takenAt time.Time, progress Progress) (Copy, error) {
-	scratch, err := os.MkdirTemp(filepath.Dir(target), ".copy-") // of mode 0700
-	if err != nil {
-		return Copy{}, err
-	}
-	defer os.RemoveAll(scratch) //nolint:errcheck // what stays behind is a copy without a name
-	unnamed := filepath.Join(scratch, filepath.Base(target))
+func publish(ctx context.Context, source, target string, takenAt time.Time, progress Progress) (made Copy, err error) {
 	mark := func(transact tx.Transactor) error { return rollback.Set(ctx, transact, takenAt) }
-	if err := database.CopySQLite(ctx, source, unnamed, mark, progress); err != nil {
-		return Copy{}, err
-	}
-	made, err := inspect(ctx, unnamed)
-	if err != nil {
-		return Copy{}, err
-	}
-	return made, name(unnamed, target)
-}
-
-// name links a file that is on disk to its name, durably. Link, not rename: it
-// never replaces a file that is there.
-func name(unnamed, target string) error {
-	switch err := os.Link(unnamed, target); {
-	case errors.Is(err, fs.ErrExist):
-		return ErrExists
-	case err != nil:
+	err = durable.Create(target, func(unnamed string) (err error) {
+		if err := database.CopySQLite(ctx, source, unnamed, mark, progress); err != nil {
+			return err
+		}
+		made, err = inspect(ctx, unnamed)
 		return err
+	})
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return Copy{}, ErrExists
+	case errors.Is(err, durable.ErrNotFlushed):
+		return Copy{}, errors.Join(err, os.Remove(target))
 	}
-	if err := secret.SyncFolder(filepath.Dir(target)); err != nil {
-		return errors.Join(err, os.Remove(target))
-	}
-	return nil
+	return made, err
 }
 
 // inspect reads a whole copy back, and fails unless it is what was to be made.

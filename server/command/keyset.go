@@ -131,7 +131,7 @@ func (c KeysetRekey) Run(env *Environment) error {
 // settle waits after a rotation: a server may still seal with the old key.
 func settle(env *Environment, keyset *secret.Keyset) error {
 	_, _ = fmt.Fprintln(env.Stderr, "waiting until every running server uses the keyset as it is") // a hint
-	return keyset.Settle(env.Context)
+	return keyset.WaitForReaders(env.Context)
 }
 
 func newBar(env *Environment, total int) *progressbar.ProgressBar {

@@ -25,9 +25,9 @@ func knownSecret(t testing.TB) secret.Secret {
 	return parsed
 }
 
-// A digest that changes makes every secret invalid: it is pinned to a value
-// that was computed elsewhere.
-func TestDigestOfIsWhatTheDatabaseHolds(t *testing.T) {
+// Another digest would make every stored secret invalid. The value was computed
+// with another program.
+func TestDigestOf_KnownValue(t *testing.T) {
 	const want = "4e29fe6e74c57610b66a27349dd63affff92bacb15427c70f2d3d7078c43d951"
 	digest := secret.DigestOf(client, knownSecret(t))
 	if got := hex.EncodeToString(digest[:]); got != want {
@@ -39,7 +39,7 @@ func TestDigestOfIsWhatTheDatabaseHolds(t *testing.T) {
 	}
 }
 
-func TestDigestOfIsSeparateFromEveryOtherUse(t *testing.T) {
+func TestDigestOf_DiffersFromOtherUses(t *testing.T) {
 	digest := secret.DigestOf(client, knownSecret(t))
 	for name, elsewhere := range map[string]secret.Digest{
 		"the same secret of another client": secret.DigestOf(other, knownSecret(t)),
@@ -53,7 +53,7 @@ func TestDigestOfIsSeparateFromEveryOtherUse(t *testing.T) {
 	}
 }
 
-func TestMatchesOnlyTheWholeDigest(t *testing.T) {
+func TestMatches_OnlyTheWholeDigest(t *testing.T) {
 	digest := secret.DigestOf(client, knownSecret(t))
 	if !digest.Matches(digest[:]) || !digest.Matches(bytes.Clone(digest[:])) {
 		t.Error("a digest does not match itself")

@@ -14,28 +14,33 @@ import (
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"clientsd/server/durable"
 )
 
-// reloadInterval is how long a change of the keyset file may go unnoticed.
+// keysetMode is the most that a keyset file may allow: its owner reads and writes.
+const keysetMode fs.FileMode = 0o600
+
+// reloadInterval is how long a server may miss a change of the keyset file.
 const reloadInterval = 2 * time.Second
 
-// settleTime is how long after a change of the file a server may still store
-// what it has sealed with the content before: until it has noticed, and the
-// calls that run then have ended.
-const settleTime = reloadInterval + 10*time.Second
+// readerTime is how long after a change of the file a server may still store
+// data sealed with the old content: until it reads the file again, and the calls
+// that run at that time have ended.
+const readerTime = reloadInterval + 10*time.Second
 
-// A Keyset seals and opens what the database must not hold in the clear. It is
-// a Tink keyset of AEAD keys: every ciphertext names the key that sealed it.
+// A Keyset seals and opens the data that the database must not hold in the
+// clear. It wraps a Tink keyset of AEAD keys: every ciphertext names the key that
+// sealed it.
 //
-// A keyset from a file follows the file: a key that is added to it is used
-// within two seconds. A Keyset is safe for concurrent use. It prints as
-// "[redacted]".
+// A keyset from a file follows the file: it uses an added key within two
+// seconds. A Keyset is safe for concurrent use. It prints as "[redacted]".
 type Keyset struct {
 	path    string // empty: not from a file
 	current atomic.Pointer[loaded]
 }
 
-// loaded is the content of a keyset at one time.
+// loaded holds the content of a keyset at one time.
 type loaded struct {
 	handle  *keyset.Handle
 	aead    tink.AEAD
@@ -44,14 +49,15 @@ type loaded struct {
 	checked time.Time
 }
 
-// fileVersion changes when the file does: it is replaced, never written to.
+// fileVersion identifies a version of the file, which is replaced and never
+// changed.
 type fileVersion struct {
 	modified time.Time
 	size     int64
 }
 
-// ReadKeyset loads the keyset file at path. The error wraps [fs.ErrNotExist] if
-// there is none; it is also an error if others than the owner may read it.
+// ReadKeyset reads the keyset file at path. The error wraps [fs.ErrNotExist] if
+// there is no file. A file that others than its owner may read is an error too.
 func ReadKeyset(path string) (*Keyset, error) {
 	k := &Keyset{path: path}
 	content, err := k.readFile()
@@ -62,7 +68,7 @@ func ReadKeyset(path string) (*Keyset, error) {
 	return k, nil
 }
 
-// ParseKeyset reads a Tink keyset in JSON, as a keyset file holds it. Errors
+// ParseKeyset parses a Tink keyset in JSON, the format of a keyset file. Errors
 // never quote the content.
 func ParseKeyset(content []byte) (*Keyset, error) {
 	parsed, err := parse(content)
@@ -74,9 +80,10 @@ func ParseKeyset(content []byte) (*Keyset, error) {
 	return k, nil
 }
 
-// CreateKeyset makes a keyset of one AES-256-GCM key in a new file that only
-// its owner can read, and returns once it is on disk. The error wraps
-// [fs.ErrExist] if the file is there already: a keyset is never overwritten.
+// CreateKeyset creates a keyset of one AES-256-GCM key in a new file that only
+// its owner can read. The file is on disk when it returns: a keyset must never be
+// lost before the database that it seals. CreateKeyset never replaces a file: the
+// error wraps [fs.ErrExist] if there is one.
 func CreateKeyset(path string) (*Keyset, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -86,17 +93,22 @@ func CreateKeyset(path string) (*Keyset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create keyset: %w", err)
 	}
-	if err := createDurably(path, content); err != nil {
+	if err := durable.Create(path, writer(content)); err != nil {
 		return nil, fmt.Errorf("create keyset: %w", err)
 	}
 	return ReadKeyset(path)
 }
 
-// Format writes "[redacted]" whatever the verb and flags.
+// writer returns a function that writes a keyset to the file it is given.
+func writer(content []byte) func(path string) error {
+	return func(path string) error { return os.WriteFile(path, content, keysetMode) }
+}
+
+// Format writes "[redacted]" for every verb and flag.
 func (*Keyset) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// latest is the content of the keyset, read anew if the file has changed. A
-// file that cannot be read leaves the content that was.
+// latest returns the content of the keyset. It reads the file again if that has
+// changed, and keeps the content it had if it cannot.
 func (k *Keyset) latest() *loaded {
 	content := k.current.Load()
 	if k.path == "" || time.Since(content.checked) < reloadInterval {
@@ -113,19 +125,19 @@ func (k *Keyset) reload(content *loaded) *loaded {
 			next = *fresh
 		}
 	}
-	// If another goroutine was faster, what it has read is as new.
+	// If another goroutine was faster, its content is as new.
 	k.current.CompareAndSwap(content, &next)
 	return k.current.Load()
 }
 
-// Settle waits until nobody stores what was sealed with an older content of the
-// keyset file, which is twelve seconds after its last change. It returns an
-// error only if ctx ends first.
-func (k *Keyset) Settle(ctx context.Context) error {
+// WaitForReaders waits until no server stores data that it has sealed with an
+// older content of the keyset file. That is twelve seconds after the last change.
+// It fails only if ctx ends first.
+func (k *Keyset) WaitForReaders(ctx context.Context) error {
 	if k.path == "" {
 		return nil
 	}
-	left := min(time.Until(k.newest().version.modified.Add(settleTime)), settleTime)
+	left := min(time.Until(k.newest().version.modified.Add(readerTime)), readerTime)
 	select {
 	case <-time.After(left):
 		return nil
@@ -134,11 +146,11 @@ func (k *Keyset) Settle(ctx context.Context) error {
 	}
 }
 
-// newest is the content of the keyset as it is in the file now.
+// newest reads the file and returns its content.
 func (k *Keyset) newest() *loaded { return k.reload(k.current.Load()) }
 
-// open decrypts. A key that is not known yet may have been added to the file a
-// moment ago.
+// open decrypts. It reads the file first if it does not know the key, which
+// another process may just have added.
 func (k *Keyset) open(sealed, associatedData []byte) ([]byte, error) {
 	content := k.latest()
 	if id, ok := KeyOf(sealed); ok && k.path != "" && !content.has(id) {

@@ -16,7 +16,7 @@ import (
 	"clientsd/server/secret"
 )
 
-func TestCreateKeysetMakesAFileForItsOwnerOnly(t *testing.T) {
+func TestCreateKeyset_FileForItsOwnerOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	created, err := secret.CreateKeyset(path)
 	if err != nil {
@@ -32,7 +32,7 @@ func TestCreateKeysetMakesAFileForItsOwnerOnly(t *testing.T) {
 	}
 	check, err := created.SealCheck()
 	if err != nil || read.OpenCheck(check) != nil {
-		t.Errorf("what was read is not what was made: %v", errors.Join(err, read.OpenCheck(check)))
+		t.Errorf("the read keyset differs from the created one: %v", errors.Join(err, read.OpenCheck(check)))
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(entries) != 1 {
@@ -40,7 +40,7 @@ func TestCreateKeysetMakesAFileForItsOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestCreateKeysetNeverOverwrites(t *testing.T) {
+func TestCreateKeyset_NeverReplacesAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestCreateKeysetNeverOverwrites(t *testing.T) {
 	}
 }
 
-func TestReadKeysetRefusesAFileThatOthersCanRead(t *testing.T) {
+func TestReadKeyset_FileThatOthersCanRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	if _, err := secret.CreateKeyset(path); err != nil {
 		t.Fatal(err)
@@ -74,13 +74,13 @@ func TestReadKeysetRefusesAFileThatOthersCanRead(t *testing.T) {
 	}
 }
 
-func TestReadKeysetSaysThatThereIsNone(t *testing.T) {
+func TestReadKeyset_NoFile(t *testing.T) {
 	if _, err := secret.ReadKeyset(filepath.Join(t.TempDir(), "keyset.json")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got error %v", err)
 	}
 }
 
-func TestParseKeysetRefusesWhatIsNoKeysetWithoutQuotingIt(t *testing.T) {
+func TestParseKeyset_NoKeysetAndNotQuoted(t *testing.T) {
 	macs, err := keyset.NewHandle(mac.HMACSHA256Tag256KeyTemplate())
 	if err != nil {
 		t.Fatal(err)

@@ -12,8 +12,8 @@ import (
 	"clientsd/server/secret"
 )
 
-// A holder is what a careless log statement would print: a secret in fields
-// that fmt may and may not look into.
+// holder is a value that a careless log statement could print: a secret in
+// exported fields and in one that fmt may not read.
 type holder struct {
 	Secret  secret.Secret
 	Pointer *secret.Secret
@@ -23,7 +23,7 @@ type holder struct {
 	Map     map[string]secret.Secret
 }
 
-func TestASecretDoesNotShowItself(t *testing.T) {
+func TestSecret_IsRedactedEverywhere(t *testing.T) {
 	plain, keyset := knownSecret(t), newKeyset(t)
 	h := holder{plain, &plain, keyset, plain, []secret.Secret{plain}, map[string]secret.Secret{"a": plain}}
 	values := map[string]any{
@@ -58,8 +58,7 @@ func TestASecretDoesNotShowItself(t *testing.T) {
 	}
 }
 
-// wantNothing fails the test if a text has a part of the secret, or the bytes
-// of one.
+// wantNothing fails the test if a text holds a part of the secret or its bytes.
 func wantNothing(t *testing.T, text string) {
 	t.Helper()
 	random := known[8:20]
@@ -70,7 +69,7 @@ func wantNothing(t *testing.T, text string) {
 	}
 }
 
-func TestTheZeroSecretIsEmpty(t *testing.T) {
+func TestSecret_ZeroIsEmpty(t *testing.T) {
 	if got := (secret.Secret{}); got.Reveal() != "" || !got.IsZero() {
 		t.Errorf("got %q, IsZero %v", got.Reveal(), got.IsZero())
 	}

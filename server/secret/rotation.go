@@ -8,27 +8,29 @@ import (
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
+
+	"clientsd/server/durable"
 )
 
-// ErrNotAFile says that a keyset did not come from a file, so that it cannot be
-// changed here.
+// ErrNotAFile reports that a keyset did not come from a file, so clientsd cannot
+// change it.
 var ErrNotAFile = errors.New("the keyset does not come from a file: change it where it is kept")
 
 // tinkPrefix begins every ciphertext, and the id of its key follows.
 const tinkPrefix = 0x01
 
-// A Key is what anyone may know of a key of a keyset.
+// A Key describes a key of a keyset without giving it away.
 type Key struct {
-	// ID is in every ciphertext the key has made.
+	// ID is in every ciphertext of the key.
 	ID uint32
-	// Primary says that new ciphertexts are made with it.
+	// Primary tells whether the key seals new data.
 	Primary bool
 }
 
-// Keys are the keys of the keyset, in the order they were added.
+// Keys returns the keys of the keyset, in the order in which they were added.
 func (k *Keyset) Keys() []Key { return slices.Clone(k.latest().keys) }
 
-// Primary is the id of the key that new ciphertexts are made with.
+// Primary returns the id of the key that seals new data.
 func (k *Keyset) Primary() uint32 {
 	return k.latest().handle.KeysetInfo().GetPrimaryKeyId()
 }
@@ -42,7 +44,8 @@ func keysOf(handle *keyset.Handle) []Key {
 	return keys
 }
 
-// KeyOf is the id of the key that made a ciphertext, or false if it is none.
+// KeyOf returns the id of the key that sealed a ciphertext. It returns false if
+// sealed is no ciphertext.
 func KeyOf(sealed []byte) (uint32, bool) {
 	if len(sealed) < 5 || sealed[0] != tinkPrefix {
 		return 0, false
@@ -50,10 +53,10 @@ func KeyOf(sealed []byte) (uint32, bool) {
 	return binary.BigEndian.Uint32(sealed[1:5]), true
 }
 
-// Rotate adds a key to the keyset file and makes it the primary one. What older
-// keys have sealed still opens.
+// Rotate adds a key to the keyset file and makes it the primary one. Data sealed
+// with older keys still opens.
 //
-// Errors: ErrNotAFile, or the file cannot be replaced; the keyset is unchanged.
+// Errors: ErrNotAFile; the file cannot be replaced. The keyset is unchanged then.
 func (k *Keyset) Rotate() (Key, error) {
 	manager := keyset.NewManagerFromHandle(k.newest().handle)
 	id, err := manager.Add(aead.AES256GCMKeyTemplate())
@@ -66,11 +69,11 @@ func (k *Keyset) Rotate() (Key, error) {
 	return Key{ID: id, Primary: true}, k.replace(manager)
 }
 
-// Remove takes keys out of the keyset file. What they have sealed never opens
-// again: ask first whether anything still needs them.
+// Remove removes keys from the keyset file. Data sealed with them never opens
+// again: the caller checks first that nothing needs them.
 //
-// Errors: ErrNotAFile; one of them is the primary key, or is not there; the
-// keyset is unchanged.
+// Errors: ErrNotAFile; one of the ids is the primary key or not in the keyset; the
+// file cannot be replaced. The keyset is unchanged then.
 func (k *Keyset) Remove(ids ...uint32) error {
 	manager := keyset.NewManagerFromHandle(k.newest().handle)
 	for _, id := range ids {
@@ -93,7 +96,7 @@ func (k *Keyset) replace(manager *keyset.Manager) error {
 	if err != nil {
 		return fmt.Errorf("write keyset: %w", err)
 	}
-	if err := replaceDurably(k.path, content); err != nil {
+	if err := durable.Replace(k.path, writer(content)); err != nil {
 		return fmt.Errorf("write keyset: %w", err)
 	}
 	k.newest()

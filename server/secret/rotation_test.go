@@ -13,7 +13,7 @@ import (
 	"clientsd/server/secret"
 )
 
-// keysetFile is a new keyset and the path of its file.
+// keysetFile creates a keyset, and returns it with the path of its file.
 func keysetFile(t *testing.T) (*secret.Keyset, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keyset.json")
@@ -51,14 +51,14 @@ func rotateKeyset(t *testing.T, k *secret.Keyset) secret.Key {
 	return key
 }
 
-func TestRotateAddsAPrimaryKeyAndKeepsTheOthers(t *testing.T) {
+func TestRotate_AddsAPrimaryKeyAndKeepsTheOthers(t *testing.T) {
 	k, path := keysetFile(t)
 	first := k.Primary()
 	before := sealCheck(t, k)
 	added := rotateKeyset(t, k)
 	after := sealCheck(t, k)
 	want := []secret.Key{{ID: first}, {ID: added.ID, Primary: true}}
-	for name, keyset := range map[string]*secret.Keyset{"the one that rotated": k, "one read anew": readAgain(t, path)} {
+	for name, keyset := range map[string]*secret.Keyset{"the one that rotated": k, "one read again": readAgain(t, path)} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(want, keyset.Keys()); diff != "" || keyset.Primary() != added.ID {
 				t.Errorf("primary %d, keys (-want +got):\n%s", keyset.Primary(), diff)
@@ -75,7 +75,7 @@ func TestRotateAddsAPrimaryKeyAndKeepsTheOthers(t *testing.T) {
 	}
 }
 
-func TestAReplacedFileIsForItsOwnerOnlyAndLeavesNoOther(t *testing.T) {
+func TestRotate_FileForItsOwnerOnlyAndNoOther(t *testing.T) {
 	k, path := keysetFile(t)
 	first := k.Primary()
 	rotateKeyset(t, k)
@@ -92,7 +92,7 @@ func TestAReplacedFileIsForItsOwnerOnlyAndLeavesNoOther(t *testing.T) {
 	}
 }
 
-func TestARemovedKeyOpensNothingAndTheOthersStillDo(t *testing.T) {
+func TestRemove_RemovedKeyOpensNothing(t *testing.T) {
 	k, path := keysetFile(t)
 	first := k.Primary()
 	old := sealCheck(t, k)
@@ -113,7 +113,7 @@ func TestARemovedKeyOpensNothingAndTheOthersStillDo(t *testing.T) {
 	}
 }
 
-func TestRemoveRefusesThePrimaryKeyAndOneThatIsNotThere(t *testing.T) {
+func TestRemove_PrimaryOrUnknownKey(t *testing.T) {
 	k, path := keysetFile(t)
 	first := k.Primary()
 	primary := rotateKeyset(t, k)
@@ -138,7 +138,7 @@ func TestRemoveRefusesThePrimaryKeyAndOneThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestAKeysetThatIsNoFileCannotBeChanged(t *testing.T) {
+func TestRotateAndRemove_KeysetWithoutAFile(t *testing.T) {
 	_, path := keysetFile(t)
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -158,13 +158,13 @@ func TestAKeysetThatIsNoFileCannotBeChanged(t *testing.T) {
 	if diff := cmp.Diff(before, k.Keys()); diff != "" {
 		t.Errorf("keys (-before +after):\n%s", diff)
 	}
-	if err := k.Settle(t.Context()); err != nil {
-		t.Errorf("wait for it: %v", err)
+	if err := k.WaitForReaders(t.Context()); err != nil {
+		t.Errorf("WaitForReaders: %v", err)
 	}
 }
 
-// Another process rotates; this one has read the file a moment ago.
-func TestRotateAndRemoveBuildOnTheFileAsItIsNow(t *testing.T) {
+// Another process rotates; this one has just read the file.
+func TestRotateAndRemove_ReadTheFileFirst(t *testing.T) {
 	first, path := keysetFile(t)
 	second := readAgain(t, path)
 	original := first.Primary()
@@ -179,7 +179,7 @@ func TestRotateAndRemoveBuildOnTheFileAsItIsNow(t *testing.T) {
 	}
 }
 
-func TestWhatANewKeyHasSealedOpensAtOnceInAnotherProcess(t *testing.T) {
+func TestOpenCheck_KeyJustAddedByAnotherProcess(t *testing.T) {
 	here, path := keysetFile(t)
 	elsewhere := readAgain(t, path)
 	rotateKeyset(t, elsewhere)
@@ -188,31 +188,31 @@ func TestWhatANewKeyHasSealedOpensAtOnceInAnotherProcess(t *testing.T) {
 	}
 }
 
-func TestSettleWaitsForTheCallsThatUseTheOldContent(t *testing.T) {
+func TestWaitForReaders_WaitsForTwelveSeconds(t *testing.T) {
 	k, path := keysetFile(t)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	want := "wait for running servers: context canceled"
-	if err := k.Settle(ended); !errors.Is(err, context.Canceled) || err.Error() != want {
+	if err := k.WaitForReaders(ended); !errors.Is(err, context.Canceled) || err.Error() != want {
 		t.Errorf("just after a change: got error %v, want %s", err, want)
 	}
-	for name, age := range map[string]time.Duration{"a minute ago": time.Minute, "longer than any call runs ago": 12 * time.Second} {
+	for name, age := range map[string]time.Duration{"a minute ago": time.Minute, "twelve seconds ago": 12 * time.Second} {
 		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-age)); err != nil {
 			t.Fatal(err)
 		}
-		if err := k.Settle(t.Context()); err != nil {
+		if err := k.WaitForReaders(t.Context()); err != nil {
 			t.Errorf("changed %s: %v", name, err)
 		}
 	}
 	if err := os.Chtimes(path, time.Time{}, time.Now().Add(-11*time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if err := k.Settle(ended); !errors.Is(err, context.Canceled) {
+	if err := k.WaitForReaders(ended); !errors.Is(err, context.Canceled) {
 		t.Errorf("changed eleven seconds ago: got error %v", err)
 	}
 }
 
-func TestAFileThatCannotBeReadLeavesTheKeysetThatWas(t *testing.T) {
+func TestKeyset_KeepsItsContentIfTheFileCannotBeRead(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
 		"it is gone":    os.Remove,
 		"it is garbage": func(path string) error { return os.WriteFile(path, []byte("{"), 0o600) },
@@ -228,7 +228,7 @@ func TestAFileThatCannotBeReadLeavesTheKeysetThatWas(t *testing.T) {
 			if err := damage(path); err != nil {
 				t.Fatal(err)
 			}
-			// A key nobody knows makes the keyset look at the file.
+			// An unknown key makes the keyset read the file.
 			if err := k.OpenCheck([]byte("\x01\x00\x00\x00\x00 another key")); !errors.Is(err, secret.ErrDamaged) {
 				t.Errorf("got error %v", err)
 			}
@@ -242,7 +242,7 @@ func TestAFileThatCannotBeReadLeavesTheKeysetThatWas(t *testing.T) {
 	}
 }
 
-func TestKeyOfTellsCiphertextsFromOtherBytes(t *testing.T) {
+func TestKeyOf(t *testing.T) {
 	for name, tt := range map[string]struct {
 		sealed string
 		id     uint32

@@ -6,12 +6,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrDamaged says that a sealed text does not open: it was changed, moved from
-// another row, or sealed by a key the keyset does not have.
+// ErrDamaged reports that sealed data does not open: it was changed, moved from
+// another row, or sealed with a key that the keyset does not have.
 var ErrDamaged = errors.New("sealed data does not open")
 
-// What each kind of ciphertext is for. It is part of the associated data, so
-// that one kind never opens as another.
+// The purposes of ciphertexts. Each is part of the associated data, so that one
+// kind never opens as another.
 const (
 	purposeSecret     = "clientsd/sealed/secret/v1"
 	purposeSigningKey = "clientsd/sealed/signing-key/v1"
@@ -19,18 +19,18 @@ const (
 	purposePageToken  = "clientsd/sealed/page-token/v1"
 )
 
-// checkText is what the keyset check of a database seals.
+// checkText is the text in the keyset check of a database.
 const checkText = "clientsd keyset check"
 
-// Seal encrypts a secret for the row of its client. The client and the digest
-// go in as associated data: the ciphertext opens on no other row, and an older
-// one does not open beside a newer digest.
+// Seal encrypts a secret for the row of its client. The client's id and the digest
+// are its associated data: the ciphertext opens on no other row, and an older
+// ciphertext does not open with a newer digest.
 func (k *Keyset) Seal(clientID uuid.UUID, digest Digest, s Secret) ([]byte, error) {
 	return k.seal([]byte(s.Reveal()), secretData(clientID, digest[:]))
 }
 
-// Open decrypts what Seal made and checks it against the digest beside it.
-// Anything that is not exactly what was sealed is [ErrDamaged].
+// Open decrypts the result of Seal and compares the secret with the digest in the
+// same row. It fails with [ErrDamaged] if anything differs from what was sealed.
 func (k *Keyset) Open(clientID uuid.UUID, digest, sealed []byte) (Secret, error) {
 	text, err := k.open(sealed, secretData(clientID, digest))
 	if err != nil {
@@ -43,18 +43,17 @@ func (k *Keyset) Open(clientID uuid.UUID, digest, sealed []byte) (Secret, error)
 	return s, nil
 }
 
-// SealSigningKey encrypts the private key of the built-in issuer that has the
-// given key id.
+// SealSigningKey encrypts a private key of the built-in issuer, by its key id.
 func (k *Keyset) SealSigningKey(keyID string, private []byte) ([]byte, error) {
 	return k.seal(private, associatedData(purposeSigningKey, []byte(keyID)))
 }
 
-// OpenSigningKey decrypts what SealSigningKey made, or fails with [ErrDamaged].
+// OpenSigningKey decrypts the result of SealSigningKey, or fails with [ErrDamaged].
 func (k *Keyset) OpenSigningKey(keyID string, sealed []byte) ([]byte, error) {
 	return k.open(sealed, associatedData(purposeSigningKey, []byte(keyID)))
 }
 
-// SealCheck makes what a new database keeps to know its keyset by.
+// SealCheck returns the keyset check, by which a database recognises its keyset.
 func (k *Keyset) SealCheck() ([]byte, error) {
 	return k.seal([]byte(checkText), associatedData(purposeCheck))
 }
@@ -72,8 +71,8 @@ func secretData(clientID uuid.UUID, digest []byte) []byte {
 	return associatedData(purposeSecret, clientID[:], digest)
 }
 
-// associatedData joins purpose and parts, each behind its length, so that no
-// two lists of parts give the same bytes.
+// associatedData joins the purpose and the parts. The length of each part comes
+// before it, so that no two lists of parts give the same bytes.
 func associatedData(purpose string, parts ...[]byte) []byte {
 	data := append([]byte(purpose), 0)
 	for _, part := range parts {
@@ -83,13 +82,13 @@ func associatedData(purpose string, parts ...[]byte) []byte {
 	return data
 }
 
-// SealPageToken encrypts the cursor of a list; it opens for the same query
-// only, which the given texts describe.
+// SealPageToken encrypts the cursor of a list. It opens only for the same query,
+// which the texts describe.
 func (k *Keyset) SealPageToken(cursor []byte, query ...string) ([]byte, error) {
 	return k.seal(cursor, queryData(query))
 }
 
-// OpenPageToken decrypts what SealPageToken made, or fails with [ErrDamaged].
+// OpenPageToken decrypts the result of SealPageToken, or fails with [ErrDamaged].
 func (k *Keyset) OpenPageToken(sealed []byte, query ...string) ([]byte, error) {
 	return k.open(sealed, queryData(query))
 }

@@ -28,7 +28,7 @@ func seal(t testing.TB, keyset *secret.Keyset, s secret.Secret) (digest secret.D
 	return digest, sealed
 }
 
-func TestOpenGivesBackWhatWasSealed(t *testing.T) {
+func TestOpen_ReturnsTheSealedSecret(t *testing.T) {
 	keyset, plain := newKeyset(t), knownSecret(t)
 	digest, sealed := seal(t, keyset, plain)
 	got, err := keyset.Open(client, digest[:], sealed)
@@ -43,15 +43,15 @@ func TestOpenGivesBackWhatWasSealed(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesWhatWasNotSealedForThisRow(t *testing.T) {
+func TestOpen_NotSealedForThisRow(t *testing.T) {
 	keyset := newKeyset(t)
 	digest, sealed := seal(t, keyset, knownSecret(t))
 	otherDigest, otherSealed := seal(t, keyset, secret.Generate("sk_live_"))
 	_, foreign := seal(t, newKeyset(t), knownSecret(t))
 	page, pageErr := keyset.SealPageToken([]byte(known), string(client[:]), string(digest[:]))
 	check, checkErr := keyset.SealCheck()
-	// What was sealed beside a digest that is not its own would open, if the
-	// digest were not compared.
+	// A secret sealed with the digest of another one would open, if Open did not
+	// compare the digests.
 	crossed, crossedErr := keyset.Seal(client, otherDigest, knownSecret(t))
 	if err := errors.Join(pageErr, checkErr, crossedErr); err != nil {
 		t.Fatal(err)
@@ -66,9 +66,9 @@ func TestOpenRefusesWhatWasNotSealedForThisRow(t *testing.T) {
 		"no digest":                      {nil, sealed},
 		"a shorter digest":               {digest[:31], sealed},
 		"no ciphertext":                  {digest[:], nil},
-		"only the name of the key":       {digest[:], sealed[:5]},
+		"only the id of the key":       {digest[:], sealed[:5]},
 		"a ciphertext cut short":         {digest[:], sealed[:len(sealed)-1]},
-		"a ciphertext with more behind":  {digest[:], append(bytes.Clone(sealed), 0)},
+		"a ciphertext with a byte more":  {digest[:], append(bytes.Clone(sealed), 0)},
 		"the secret, not sealed at all":  {digest[:], []byte(known)},
 		"a ciphertext without its start": {digest[:], sealed[5:]},
 	} {
@@ -92,7 +92,7 @@ func wantDamaged(t *testing.T, keyset *secret.Keyset, digest, sealed []byte) {
 	}
 }
 
-func TestASigningKeyOpensUnderItsOwnIDOnly(t *testing.T) {
+func TestOpenSigningKey_OnlyUnderItsOwnID(t *testing.T) {
 	keyset := newKeyset(t)
 	sealed, err := keyset.SealSigningKey("key-1", []byte("private"))
 	if err != nil {
@@ -113,7 +113,7 @@ func TestASigningKeyOpensUnderItsOwnIDOnly(t *testing.T) {
 	}
 }
 
-func TestACheckOpensWithItsOwnKeysetOnly(t *testing.T) {
+func TestOpenCheck_OnlyWithItsOwnKeyset(t *testing.T) {
 	keyset := newKeyset(t)
 	check, err := keyset.SealCheck()
 	if err != nil {
@@ -130,9 +130,8 @@ func TestACheckOpensWithItsOwnKeysetOnly(t *testing.T) {
 	}
 }
 
-// The parts of a query must not run into each other: ("ab", "c") is another
-// query than ("a", "bc").
-func TestAPageTokenOpensForItsOwnQueryOnly(t *testing.T) {
+// The parts of a query stay apart: ("ab", "c") is another query than ("a", "bc").
+func TestOpenPageToken_OnlyForItsOwnQuery(t *testing.T) {
 	keyset := newKeyset(t)
 	sealed, err := keyset.SealPageToken([]byte("cursor"), "ab", "c")
 	if err != nil {

@@ -1,8 +1,11 @@
-// Package secret makes, checks and seals client secrets. It is the only place
-// that sees one in the clear, apart from the answer that carries it.
+// Package secret generates, checks and seals client secrets. It is the only
+// package that sees one in the clear, apart from the answer that carries it.
 //
-// It knows neither the database nor the wire: it must import no ent, no
-// connect, no generated message and no net/http.
+// It owns the form of a secret ([Secret]), the digest that verifies one
+// ([Digest]), and the keys that seal it for the database ([Keyset]).
+//
+// It must not know the database or the wire: it imports no ent, no connect, no
+// generated message and no net/http.
 package secret
 
 import (
@@ -15,7 +18,7 @@ import (
 	"strings"
 )
 
-// DefaultPrefix starts every secret unless the operator chooses another.
+// DefaultPrefix starts every secret, unless the operator chooses another prefix.
 const DefaultPrefix = "sk_live_"
 
 // MaxPrefixLength bounds the prefix of a secret, in bytes.
@@ -29,26 +32,26 @@ const (
 	sumLength = 6
 )
 
-// redacted is what a Secret shows to everything but Reveal.
+// redacted replaces a Secret in every output but that of Reveal.
 const redacted = "[redacted]"
 
-// ErrMalformed says that a text cannot be a secret of this service. It never
+// ErrMalformed reports that a text cannot be a secret of this service. It never
 // quotes the text.
 var ErrMalformed = errors.New("malformed secret")
 
-// A Secret is a client secret in the clear. It shows itself as "[redacted]" to
-// fmt, encoding/json and slog; only Reveal gives the text away.
+// A Secret holds a client secret in the clear. It prints as "[redacted]" in fmt,
+// encoding/json and slog; only Reveal returns the text.
 //
 // The zero Secret is no secret.
 type Secret struct {
-	// A pointer, so that reflection-based printers that ignore Stringer (spew,
-	// %#v of an enclosing struct) meet an address and not the text.
+	// A pointer, so that printers that ignore Stringer (spew, %#v of an enclosing
+	// struct) print an address and not the text.
 	text *string
 }
 
-// Generate makes a secret: the prefix, 256 random bits in base62 and a
-// checksum, so that a scanner can tell a real secret from a lookalike without
-// asking us. Use a prefix that [ValidatePrefix] accepts.
+// Generate returns a new secret: the prefix, 256 random bits in base62 and a
+// checksum, by which a scanner recognises a real secret without asking the
+// service. The prefix must be one that [ValidatePrefix] accepts.
 func Generate(prefix string) Secret {
 	var bits [32]byte
 	_, _ = rand.Read(bits[:]) // documented never to fail
@@ -56,9 +59,9 @@ func Generate(prefix string) Secret {
 	return fromText(head + checksum(head))
 }
 
-// Parse recognises a secret by its form and checksum, whatever its prefix:
-// secrets stay valid when the operator changes the prefix. The checksum is no
-// security; it only spares a look-up. Any other text is [ErrMalformed].
+// Parse recognises a secret by its form and checksum, with any prefix: secrets
+// stay valid when the operator changes the prefix. The checksum is no security; it
+// only saves a look-up. For any other text, Parse fails with [ErrMalformed].
 func Parse(text string) (Secret, error) {
 	split := len(text) - sumLength
 	prefixLength := split - bodyLength
@@ -71,9 +74,8 @@ func Parse(text string) (Secret, error) {
 	return fromText(text), nil
 }
 
-// ValidatePrefix accepts up to 32 letters, digits and underscores: what a
-// double click selects as one word and HTTP Basic need not escape. An empty
-// prefix is accepted.
+// ValidatePrefix accepts up to 32 letters, digits and underscores, also none. A
+// double click selects them as one word, and HTTP Basic does not escape them.
 func ValidatePrefix(prefix string) error {
 	if len(prefix) > MaxPrefixLength {
 		return fmt.Errorf("the prefix of secrets has %d characters, at most %d are allowed", len(prefix), MaxPrefixLength)
@@ -86,8 +88,8 @@ func ValidatePrefix(prefix string) error {
 	return nil
 }
 
-// Reveal returns the text. Only the answer to the caller who asked for the
-// secret may carry it. It is empty for the zero Secret.
+// Reveal returns the text of the secret, or an empty text for the zero Secret.
+// Only the answer to the caller who asked for the secret may carry it.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -98,10 +100,11 @@ func (s Secret) Reveal() string {
 // IsZero reports whether s is no secret.
 func (s Secret) IsZero() bool { return s.text == nil }
 
-// Format writes "[redacted]" whatever the verb and flags.
+// Format writes "[redacted]" for every verb and flag.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// MarshalText keeps the text out of encoding/json, encoding/xml and their like.
+// MarshalText keeps the text out of encoding/json, encoding/xml and similar
+// packages.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue keeps the text out of logs.
@@ -109,8 +112,8 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 func fromText(text string) Secret { return Secret{text: &text} }
 
-// checksum is the CRC-32 of head in six base62 characters. A verification needs
-// it, so it is spared the big numbers of base62.
+// checksum returns the CRC-32 of head in six base62 characters. Every verification
+// calls it, so it does without the big numbers of base62.
 func checksum(head string) string {
 	sum := crc32.ChecksumIEEE([]byte(head))
 	digits := [sumLength]byte{}
@@ -121,7 +124,7 @@ func checksum(head string) string {
 	return string(digits[:])
 }
 
-// base62 writes n in exactly length characters, padded on the left.
+// base62 returns n in exactly length characters, with zeros on the left.
 func base62(n *big.Int, length int) string {
 	digits := make([]byte, length)
 	base, digit := big.NewInt(int64(len(alphabet))), new(big.Int)

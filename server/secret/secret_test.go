@@ -12,29 +12,29 @@ import (
 
 const (
 	alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	// known is a secret of which checksum and digest were computed elsewhere.
+	// known is a secret. Its checksum and digest were computed with another program.
 	known = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg2LOcWk"
 )
 
-func TestGenerateMakesTheDocumentedForm(t *testing.T) {
+func TestGenerate_DocumentedForm(t *testing.T) {
 	for _, prefix := range []string{secret.DefaultPrefix, "", "acme_", strings.Repeat("x", secret.MaxPrefixLength)} {
 		form := regexp.MustCompile("^" + prefix + "[0-9A-Za-z]{49}$")
 		for range 100 {
-			made := secret.Generate(prefix)
-			if !form.MatchString(made.Reveal()) || made.IsZero() {
-				t.Fatalf("prefix %q: %q is not of the form %v", prefix, made.Reveal(), form)
+			generated := secret.Generate(prefix)
+			if !form.MatchString(generated.Reveal()) || generated.IsZero() {
+				t.Fatalf("prefix %q: %q is not of the form %v", prefix, generated.Reveal(), form)
 			}
-			parsed, err := secret.Parse(made.Reveal())
-			if err != nil || parsed.Reveal() != made.Reveal() {
-				t.Fatalf("Parse(%q): got %q, error %v", made.Reveal(), parsed.Reveal(), err)
+			parsed, err := secret.Parse(generated.Reveal())
+			if err != nil || parsed.Reveal() != generated.Reveal() {
+				t.Fatalf("Parse(%q): got %q, error %v", generated.Reveal(), parsed.Reveal(), err)
 			}
 		}
 	}
 }
 
-// Each of the 256 bits must be a coin: over 2,000 secrets a fair one is nine
-// standard deviations away from the bounds.
-func TestGenerateMakes256RandomBits(t *testing.T) {
+// Each of the 256 bits must be random. Over 2,000 secrets the bounds are nine
+// standard deviations away from the mean of a random bit.
+func TestGenerate_256RandomBits(t *testing.T) {
 	const secrets, bits = 2000, 256
 	var set [bits]int
 	seen := map[string]bool{}
@@ -72,15 +72,15 @@ func decode(t *testing.T, text string) *big.Int {
 	return number
 }
 
-func TestParseAcceptsASecretMadeElsewhere(t *testing.T) {
+func TestParse_SecretOfAnotherProgram(t *testing.T) {
 	if got, err := secret.Parse(known); err != nil || got.Reveal() != known {
 		t.Errorf("got %q, error %v", got.Reveal(), err)
 	}
 }
 
-// A CRC-32 finds every change of up to 32 neighbouring bits, so it finds each
-// change of one character, wherever it is.
-func TestParseRefusesASecretWithOneCharacterChanged(t *testing.T) {
+// A CRC-32 detects every change within 32 neighbouring bits, so it detects each
+// change of one character.
+func TestParse_OneCharacterChanged(t *testing.T) {
 	for i := range len(known) {
 		for _, r := range alphabet + "_- é\x00" {
 			changed := known[:i] + string(r) + known[i+1:]
@@ -100,24 +100,24 @@ func TestParseRefusesASecretWithOneCharacterChanged(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatIsNoSecret(t *testing.T) {
+func TestParse_NoSecret(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":                     "",
 		"a password":                  "correct horse battery staple",
 		"only the prefix":             "sk_live_",
 		"a space before":              " " + known,
-		"a space behind":              known + " ",
-		"a line break behind":         known + "\n",
+		"a space after":              known + " ",
+		"a line break after":         known + "\n",
 		"two secrets":                 known + known,
 		"48 characters":               secret.Generate("").Reveal()[1:],
 		"a prefix of 33 characters":   strings.Repeat("x", 33) + strings.TrimPrefix(known, "sk_live_"),
 		"capitals for small letters":  strings.ToUpper(known),
 		"letters that look the same":  strings.ReplaceAll(known, "A", "А"),
-		"something as long":           strings.Repeat("0", len(known)),
+		"zeros of the same length":           strings.Repeat("0", len(known)),
 		"a megabyte":                  strings.Repeat(known, 20000),
-		"something that is no UTF-8":  strings.Repeat("\xff", len(known)),
+		"bytes that are not UTF-8":  strings.Repeat("\xff", len(known)),
 		"a prefix with a hyphen":      "sk-live-" + strings.TrimPrefix(known, "sk_live_"),
-		"a prefix that was exchanged": "sk_test_" + strings.TrimPrefix(known, "sk_live_"),
+		"another prefix": "sk_test_" + strings.TrimPrefix(known, "sk_live_"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := secret.Parse(text)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"clientsd/server/database"
+	"clientsd/server/durable"
 	"clientsd/server/secret"
 )
 
@@ -21,38 +22,24 @@ func create(ctx context.Context, path string, keyset *secret.Keyset) (bool, erro
 	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
 		return false, err
 	}
-	scratch, err := os.MkdirTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return false, err
-	}
-	defer os.RemoveAll(scratch) //nolint:errcheck // what stays behind is an empty database without a name
-	unnamed := filepath.Join(scratch, databaseFile)
-	if err := fill(ctx, unnamed, keyset); err != nil {
-		return false, err
-	}
-	// Link, not rename: it never replaces a database that is there.
-	switch err := os.Link(unnamed, path); {
-	case errors.Is(err, fs.ErrExist):
+	// Create, not Replace: it never replaces a database that is there.
+	err := durable.Create(path, func(unnamed string) error { return initialise(ctx, unnamed, keyset) })
+	if errors.Is(err, fs.ErrExist) {
 		return false, nil
-	case err != nil:
-		return false, err
 	}
-	return true, secret.SyncFolder(filepath.Dir(path))
+	return err == nil, err
 }
 
-// fill makes the tables and the row that knows the keyset. Closing the last
+// initialise makes the tables and the row that knows the keyset. Closing the last
 // connection moves everything from the WAL into the file.
-func fill(ctx context.Context, path string, keyset *secret.Keyset) error {
+func initialise(ctx context.Context, path string, keyset *secret.Keyset) error {
 	db, err := database.OpenSQLite(ctx, path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(fillOpen(ctx, db, keyset), db.Close())
-}
-
-func fillOpen(ctx context.Context, db *database.DB, keyset *secret.Keyset) error {
-	if _, err := db.Migrate(ctx); err != nil {
-		return err
+	_, err = db.Migrate(ctx)
+	if err == nil {
+		err = addCheck(ctx, db.Transact, keyset)
 	}
-	return addCheck(ctx, db.Transact, keyset)
+	return errors.Join(err, db.Close())
 }
