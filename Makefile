@@ -12,6 +12,8 @@ GRPCURL := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 PROTOVALIDATE := github.com/bufbuild/protovalidate@v1.2.2
 VALIDATE := buf/validate/validate.proto
 CONTRACT := .ci/contract.binpb
+# Tests that need more than Go and gcc are modules of their own: `go test ./...` leaves them out.
+INTEROP := $(addprefix server/systemtest/interop/,commandline gomodule zitadelgo)
 
 .PHONY: help
 help: ## List the targets (default)
@@ -43,15 +45,24 @@ fuzz: ## Fuzz every fuzz target with ten thousand inputs
 
 .PHONY: foreign
 foreign: $(BIN)/grpcurl $(BIN)/buf build ## Call the running binary with curl, grpcurl and buf curl
-	PATH="$$PWD:$$PWD/$(BIN):$$PATH" go test -count=1 -timeout 5m ./server/systemtest/interop/binary
+	PATH="$$PWD:$$PWD/$(BIN):$$PATH" go test -C server/systemtest/interop/commandline -count=1 -timeout 5m
 
 # The linters' cache remembers paths: each clone has one of its own.
 .PHONY: lint
 lint: $(BIN)/golangci-lint third_party ## Check Go and proto files for style and common mistakes
 	go vet ./...
-	GOLANGCI_LINT_CACHE="$$PWD/.cache/golangci-lint" $(BIN)/golangci-lint run ./...
+	export GOLANGCI_LINT_CACHE="$$PWD/.cache/golangci-lint"
+	$(BIN)/golangci-lint run ./...
+	for module in $(INTEROP); do
+	  go -C $$module vet ./...
+	  (cd $$module && "$$OLDPWD/$(BIN)/golangci-lint" run --disable gomoddirectives ./...)
+	done
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
+
+.PHONY: tidy
+tidy: ## Check that each go.mod is tidy
+	for module in . $(INTEROP); do go -C $$module mod tidy -diff; done
 
 .PHONY: format
 format: $(BIN)/golangci-lint ## Format Go and proto files

@@ -2,7 +2,7 @@
 // nothing of its code: curl, grpcurl and buf curl. It imports no package of
 // clientsd. The binary and the tools are found on PATH, where `make foreign`
 // puts them; one that is missing fails the tests.
-package foreign_test
+package commandline_test
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package foreign_test
+package commandline_test
 
 import (
 	"bytes"
