@@ -42,8 +42,8 @@ type ClientEvent struct {
 	RequestID string `json:"request_id,omitempty"`
 	// where the call came from
 	Address string `json:"address,omitempty"`
-	// the service the call came through
-	Face string `json:"face,omitempty"`
+	// the API that the call used
+	API string `json:"api,omitempty"`
 	// as the caller gave it; empty: none
 	Reason       string `json:"reason,omitempty"`
 	selectValues sql.SelectValues
@@ -58,7 +58,7 @@ func (*ClientEvent) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case clientevent.FieldID, clientevent.FieldSecretVersion:
 			values[i] = new(sql.NullInt64)
-		case clientevent.FieldOrganisation, clientevent.FieldKind, clientevent.FieldActorIssuer, clientevent.FieldActorSubject, clientevent.FieldActorClientID, clientevent.FieldActorOrganisation, clientevent.FieldRequestID, clientevent.FieldAddress, clientevent.FieldFace, clientevent.FieldReason:
+		case clientevent.FieldOrganisation, clientevent.FieldKind, clientevent.FieldActorIssuer, clientevent.FieldActorSubject, clientevent.FieldActorClientID, clientevent.FieldActorOrganisation, clientevent.FieldRequestID, clientevent.FieldAddress, clientevent.FieldAPI, clientevent.FieldReason:
 			values[i] = new(sql.NullString)
 		case clientevent.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -157,11 +157,11 @@ func (_m *ClientEvent) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Address = value.String
 			}
-		case clientevent.FieldFace:
+		case clientevent.FieldAPI:
 			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field face", values[i])
+				return fmt.Errorf("unexpected type %T for field api", values[i])
 			} else if value.Valid {
-				_m.Face = value.String
+				_m.API = value.String
 			}
 		case clientevent.FieldReason:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -241,8 +241,8 @@ func (_m *ClientEvent) String() string {
 	builder.WriteString("address=")
 	builder.WriteString(_m.Address)
 	builder.WriteString(", ")
-	builder.WriteString("face=")
-	builder.WriteString(_m.Face)
+	builder.WriteString("api=")
+	builder.WriteString(_m.API)
 	builder.WriteString(", ")
 	builder.WriteString("reason=")
 	builder.WriteString(_m.Reason)

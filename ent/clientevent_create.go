@@ -93,9 +93,9 @@ func (_c *ClientEventCreate) SetAddress(v string) *ClientEventCreate {
 	return _c
 }
 
-// SetFace sets the "face" field.
-func (_c *ClientEventCreate) SetFace(v string) *ClientEventCreate {
-	_c.mutation.SetFace(v)
+// SetAPI sets the "api" field.
+func (_c *ClientEventCreate) SetAPI(v string) *ClientEventCreate {
+	_c.mutation.SetAPI(v)
 	return _c
 }
 
@@ -203,8 +203,8 @@ func (_c *ClientEventCreate) check() error {
 	if _, ok := _c.mutation.Address(); !ok {
 		return &ValidationError{Name: "address", err: errors.New(`ent: missing required field "ClientEvent.address"`)}
 	}
-	if _, ok := _c.mutation.Face(); !ok {
-		return &ValidationError{Name: "face", err: errors.New(`ent: missing required field "ClientEvent.face"`)}
+	if _, ok := _c.mutation.API(); !ok {
+		return &ValidationError{Name: "api", err: errors.New(`ent: missing required field "ClientEvent.api"`)}
 	}
 	if _, ok := _c.mutation.Reason(); !ok {
 		return &ValidationError{Name: "reason", err: errors.New(`ent: missing required field "ClientEvent.reason"`)}
@@ -289,9 +289,9 @@ func (_c *ClientEventCreate) createSpec() (*ClientEvent, *sqlgraph.CreateSpec) {
 		_spec.SetField(clientevent.FieldAddress, field.TypeString, value)
 		_node.Address = value
 	}
-	if value, ok := _c.mutation.Face(); ok {
-		_spec.SetField(clientevent.FieldFace, field.TypeString, value)
-		_node.Face = value
+	if value, ok := _c.mutation.API(); ok {
+		_spec.SetField(clientevent.FieldAPI, field.TypeString, value)
+		_node.API = value
 	}
 	if value, ok := _c.mutation.Reason(); ok {
 		_spec.SetField(clientevent.FieldReason, field.TypeString, value)

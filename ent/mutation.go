@@ -58,7 +58,7 @@ type ClientEventMutation struct {
 	actor_organisation *string
 	request_id         *string
 	address            *string
-	face               *string
+	api                *string
 	reason             *string
 	clearedFields      map[string]struct{}
 	done               bool
@@ -622,40 +622,40 @@ func (m *ClientEventMutation) ResetAddress() {
 	m.address = nil
 }
 
-// SetFace sets the "face" field.
-func (m *ClientEventMutation) SetFace(s string) {
-	m.face = &s
+// SetAPI sets the "api" field.
+func (m *ClientEventMutation) SetAPI(s string) {
+	m.api = &s
 }
 
-// Face returns the value of the "face" field in the mutation.
-func (m *ClientEventMutation) Face() (r string, exists bool) {
-	v := m.face
+// API returns the value of the "api" field in the mutation.
+func (m *ClientEventMutation) API() (r string, exists bool) {
+	v := m.api
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldFace returns the old "face" field's value of the ClientEvent entity.
+// OldAPI returns the old "api" field's value of the ClientEvent entity.
 // If the ClientEvent object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ClientEventMutation) OldFace(ctx context.Context) (v string, err error) {
+func (m *ClientEventMutation) OldAPI(ctx context.Context) (v string, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldFace is only allowed on UpdateOne operations")
+		return v, errors.New("OldAPI is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldFace requires an ID field in the mutation")
+		return v, errors.New("OldAPI requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldFace: %w", err)
+		return v, fmt.Errorf("querying old value for OldAPI: %w", err)
 	}
-	return oldValue.Face, nil
+	return oldValue.API, nil
 }
 
-// ResetFace resets all changes to the "face" field.
-func (m *ClientEventMutation) ResetFace() {
-	m.face = nil
+// ResetAPI resets all changes to the "api" field.
+func (m *ClientEventMutation) ResetAPI() {
+	m.api = nil
 }
 
 // SetReason sets the "reason" field.
@@ -765,8 +765,8 @@ func (m *ClientEventMutation) Fields() []string {
 	if m.address != nil {
 		fields = append(fields, clientevent.FieldAddress)
 	}
-	if m.face != nil {
-		fields = append(fields, clientevent.FieldFace)
+	if m.api != nil {
+		fields = append(fields, clientevent.FieldAPI)
 	}
 	if m.reason != nil {
 		fields = append(fields, clientevent.FieldReason)
@@ -803,8 +803,8 @@ func (m *ClientEventMutation) Field(name string) (ent.Value, bool) {
 		return m.RequestID()
 	case clientevent.FieldAddress:
 		return m.Address()
-	case clientevent.FieldFace:
-		return m.Face()
+	case clientevent.FieldAPI:
+		return m.API()
 	case clientevent.FieldReason:
 		return m.Reason()
 	}
@@ -840,8 +840,8 @@ func (m *ClientEventMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldRequestID(ctx)
 	case clientevent.FieldAddress:
 		return m.OldAddress(ctx)
-	case clientevent.FieldFace:
-		return m.OldFace(ctx)
+	case clientevent.FieldAPI:
+		return m.OldAPI(ctx)
 	case clientevent.FieldReason:
 		return m.OldReason(ctx)
 	}
@@ -937,12 +937,12 @@ func (m *ClientEventMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetAddress(v)
 		return nil
-	case clientevent.FieldFace:
+	case clientevent.FieldAPI:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetFace(v)
+		m.SetAPI(v)
 		return nil
 	case clientevent.FieldReason:
 		v, ok := value.(string)
@@ -1051,8 +1051,8 @@ func (m *ClientEventMutation) ResetField(name string) error {
 	case clientevent.FieldAddress:
 		m.ResetAddress()
 		return nil
-	case clientevent.FieldFace:
-		m.ResetFace()
+	case clientevent.FieldAPI:
+		m.ResetAPI()
 		return nil
 	case clientevent.FieldReason:
 		m.ResetReason()

@@ -15,8 +15,8 @@ import (
 	"clientsd/server/reqctx"
 )
 
-// face names the mirrored contract in events.
-const face = "xeonr"
+// xeonrAPI names the mirrored ClientsService in events.
+const xeonrAPI = "xeonr"
 
 // publicCaching lets caches keep what everyone may know for a minute.
 const publicCaching = "public, max-age=60"
@@ -51,7 +51,7 @@ func (s *clientsService) RegenerateSecret(ctx context.Context, req *apiv1.Regene
 	if err != nil {
 		return nil, err
 	}
-	record, err := s.store.Rotate(ctx, reqctx.Caller(ctx, face), oauthclient.RotateInput{
+	record, err := s.store.Rotate(ctx, reqctx.Caller(ctx, xeonrAPI), oauthclient.RotateInput{
 		ClientID:        id,
 		Release:         req.GetIncludeSecret(),
 		Overlap:         req.GetPreviousSecretValidFor().AsDuration(),
@@ -74,7 +74,7 @@ func (s *clientsService) CreateClient(ctx context.Context, req *apiv1.CreateClie
 	if input.Key, err = reqctx.IdempotencyKeyOf(ctx); err != nil {
 		return nil, err
 	}
-	record, err := s.store.Create(ctx, reqctx.Caller(ctx, face), input)
+	record, err := s.store.Create(ctx, reqctx.Caller(ctx, xeonrAPI), input)
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +89,9 @@ func (s *clientsService) GetClient(ctx context.Context, req *apiv1.GetClientRequ
 		return nil, err
 	}
 	if !req.GetIncludeSecret() {
-		return s.getWithoutSecret(ctx, reqctx.Caller(ctx, face), id)
+		return s.getWithoutSecret(ctx, reqctx.Caller(ctx, xeonrAPI), id)
 	}
-	record, err := s.store.GetWithSecret(ctx, reqctx.Caller(ctx, face), id)
+	record, err := s.store.GetWithSecret(ctx, reqctx.Caller(ctx, xeonrAPI), id)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (s *clientsService) getWithoutSecret(ctx context.Context, caller oauthclien
 
 // ListClients returns clients of the caller's organisation.
 func (s *clientsService) ListClients(ctx context.Context, req *apiv1.ListClientsRequest) (*apiv1.ListClientsResponse, error) {
-	page, err := s.store.List(ctx, reqctx.Caller(ctx, face), oauthclient.ListInput{
+	page, err := s.store.List(ctx, reqctx.Caller(ctx, xeonrAPI), oauthclient.ListInput{
 		ApplicationID: req.GetApplicationId(),
 		PageSize:      int(req.GetPageSize()),
 		PageToken:     req.GetPageToken(),
@@ -154,7 +154,7 @@ func (s *clientsService) UpdateClient(ctx context.Context, req *apiv1.UpdateClie
 	if err != nil {
 		return nil, err
 	}
-	record, err := s.store.Update(ctx, reqctx.Caller(ctx, face), id, input)
+	record, err := s.store.Update(ctx, reqctx.Caller(ctx, xeonrAPI), id, input)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (s *clientsService) DeleteClient(ctx context.Context, req *apiv1.DeleteClie
 	if err != nil {
 		return nil, err
 	}
-	return &apiv1.DeleteClientResponse{}, s.store.Delete(ctx, reqctx.Caller(ctx, face), id)
+	return &apiv1.DeleteClientResponse{}, s.store.Delete(ctx, reqctx.Caller(ctx, xeonrAPI), id)
 }
 
 // UploadClientLogo keeps our own encoding of an image.
@@ -181,7 +181,7 @@ func (s *clientsService) UploadClientLogo(ctx context.Context, req *apiv1.Upload
 	if err != nil {
 		return nil, err
 	}
-	set, err := s.store.SetLogo(ctx, reqctx.Caller(ctx, face), id, png, logo.Hash(png))
+	set, err := s.store.SetLogo(ctx, reqctx.Caller(ctx, xeonrAPI), id, png, logo.Hash(png))
 	if err != nil {
 		return nil, err
 	}

@@ -57,8 +57,8 @@ type Config struct {
 	// RequireOrganisation refuses tokens that name no organisation. Otherwise
 	// they belong to the organisation "default".
 	RequireOrganisation bool
-	// Faces are the contracts to serve: xeonr, zitadel, vigilo. Empty: all.
-	Faces []string
+	// APIs are the APIs to serve: xeonr, zitadel, vigilo. Empty: all.
+	APIs []string
 	// CORSOrigins are the origins whose pages may call. Empty: none; "*": all.
 	CORSOrigins []string
 	// Timeout is the deadline of a call that brings none. Zero: 4 s.
@@ -97,7 +97,7 @@ func (c Config) Validate() error {
 		c.Storage.Validate(),
 		c.validateIssuers(),
 		validateBase("--public-url", c.PublicURL),
-		validateFaces(c.Faces),
+		validateAPIs(c.APIs),
 		validateOrigins(c.CORSOrigins),
 		validatePrefix(c.SecretPrefix),
 		positive("--timeout", int64(c.Timeout)),
@@ -164,8 +164,8 @@ func (c Config) withDefaults() Config {
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 1024)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 20*time.Second)
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
-	if len(c.Faces) == 0 {
-		c.Faces = faces
+	if len(c.APIs) == 0 {
+		c.APIs = apis
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -195,10 +195,10 @@ func validateBase(flag, text string) error {
 	return fmt.Errorf("%s %q: must be a URL such as https://clients.example.com", flag, text)
 }
 
-func validateFaces(names []string) error {
+func validateAPIs(names []string) error {
 	for _, name := range names {
-		if !slices.Contains(faces, name) {
-			return fmt.Errorf("--face %q: must be one of %s", name, strings.Join(faces, ", "))
+		if !slices.Contains(apis, name) {
+			return fmt.Errorf("--api %q: must be one of %s", name, strings.Join(apis, ", "))
 		}
 	}
 	return nil

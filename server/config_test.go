@@ -38,7 +38,7 @@ func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
 		"an issuer without an audience":         {func(c *server.Config) { c.Audience = "" }, "--issuer: --audience is needed too, or tokens meant for other services would be accepted"},
 		"more issuers than places of keys":      {func(c *server.Config) { c.JWKSURLs = c.Issuers[:1] }, "--jwks-url: 1 given for 2 issuers; give one for each --issuer, in the same order, or none"},
 		"a place of keys without an issuer":     {func(c *server.Config) { c.JWKSURLs, c.Issuers = c.Issuers[:1], nil }, "--jwks-url: 1 given for 0 issuers; give one for each --issuer, in the same order, or none"},
-		"an unknown face":                       {func(c *server.Config) { c.Faces = []string{"xeonr", "hydra"} }, `--face "hydra": must be one of xeonr, zitadel, vigilo`},
+		"an unknown face":                       {func(c *server.Config) { c.APIs = []string{"xeonr", "hydra"} }, `--api "hydra": must be one of xeonr, zitadel, vigilo`},
 		"an origin with a path":                 {func(c *server.Config) { c.CORSOrigins = []string{"https://a.example.com/"} }, `--cors-origin "https://a.example.com/"` + origin},
 		"an origin without a scheme":            {func(c *server.Config) { c.CORSOrigins = []string{"*", "a.example.com"} }, `--cors-origin "a.example.com"` + origin},
 		"an empty origin":                       {func(c *server.Config) { c.CORSOrigins = []string{""} }, `--cors-origin ""` + origin},
@@ -61,7 +61,7 @@ func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
 		"no secret prefix":               {func(c *server.Config) { c.SecretPrefix = "" }, ""},
 		"two free ports":                 {func(c *server.Config) { c.MetricsAddr = "127.0.0.1:0" }, ""},
 		"metrics on every address":       {func(c *server.Config) { c.MetricsAddr = ":9464" }, ""},
-		"one face":                       {func(c *server.Config) { c.Faces = []string{"vigilo"} }, ""},
+		"one face":                       {func(c *server.Config) { c.APIs = []string{"vigilo"} }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := server.Config{

@@ -168,7 +168,7 @@ func TestJSONOfVerifySecret(t *testing.T) {
 	client := s.Create(t, servertest.Request())
 	for secret, want := range map[string]string{
 		client.GetClientSecret(): `{"valid": true, "matched": "SECRET_MATCH_CURRENT", "secretVersion": "1"}`,
-		"wrong":                  `{"valid": false, "matched": "SECRET_MATCH_UNSPECIFIED", "secretVersion": "0"}`,
+		"wrong":                  `{"valid": false, "matched": "SECRET_MATCH_NONE", "secretVersion": "0"}`,
 	} {
 		got := post(t, s, verifySecret, fmt.Sprintf(`{"clientId": %q, "secret": %q}`, client.GetClientId(), secret))
 		wantJSON(t, "VerifySecret", object(t, []byte(want)), got)

@@ -110,7 +110,7 @@ func TestCreateClientRecordsWhoDidItAndFromWhere(t *testing.T) {
 		ID: 1, ClientID: row.ID, Organisation: "default", Kind: "created", At: row.CreatedAt,
 		SecretVersion: 1, SecretReleased: true,
 		ActorIssuer: event.ActorIssuer, ActorSubject: "urn:xeonr:serviceaccount:test", ActorOrganisation: "default",
-		RequestID: event.RequestID, Address: "127.0.0.1", Face: "xeonr",
+		RequestID: event.RequestID, Address: "127.0.0.1", API: "xeonr",
 	}
 	diff := cmp.Diff(want, event, cmpopts.IgnoreUnexported(ent.ClientEvent{}), cmpopts.EquateApproxTime(time.Second))
 	if diff != "" || !strings.HasPrefix(event.ActorIssuer, "urn:uuid:") || uuid.Validate(event.RequestID) != nil {

@@ -46,7 +46,7 @@ func exposed(t *testing.T) vocabulary {
 // Every value that a label of ours can have, where a query names one.
 func values(label string) []string {
 	switch label {
-	case "face":
+	case "api":
 		return []string{"xeonr", "clientsd", "zitadel", "vigilo", "none"}
 	case "match":
 		return []string{"current", "previous", "none"}
@@ -118,19 +118,19 @@ func (v vocabulary) wrongWords(query string) (wrong []string) {
 }
 
 func TestAQueryThatIsWrongIsNoticed(t *testing.T) {
-	v := vocabulary{map[string]bool{"a_total": true, "b": true}, map[string]bool{"code": true, "face": true, "le": true}}
+	v := vocabulary{map[string]bool{"a_total": true, "b": true}, map[string]bool{"code": true, "api": true, "le": true}}
 	for query, want := range map[string]string{
-		`sum by (face) (rate(a_total{code=~"ok|internal"}[5m])) / 2 > 1e3 and b{face!="none"} or vector(0)`: "",
+		`sum by (api) (rate(a_total{code=~"ok|internal"}[5m])) / 2 > 1e3 and b{api!="none"} or vector(0)`: "",
 
-		`rate(c_total[5m])`:           "c_total",
-		`a_total{kode="ok"}`:          `kode="ok"`,
-		`a_total{code="okay"}`:        `code="okay"`,
-		`a_total{code=~"ok|intern"}`:  `code=~"ok|intern"`,
-		`sum by (face, lee) (b)`:      " lee",
-		`rat(b)`:                      "rat",
-		`max (b{face="xeonr"}) > (b)`: "",
-		`rate(b`:                      "brackets",
-		`b xor b`:                     "xor",
+		`rate(c_total[5m])`:          "c_total",
+		`a_total{kode="ok"}`:         `kode="ok"`,
+		`a_total{code="okay"}`:       `code="okay"`,
+		`a_total{code=~"ok|intern"}`: `code=~"ok|intern"`,
+		`sum by (api, lee) (b)`:      " lee",
+		`rat(b)`:                     "rat",
+		`max (b{api="xeonr"}) > (b)`: "",
+		`rate(b`:                     "brackets",
+		`b xor b`:                    "xor",
 	} {
 		if got := strings.Join(v.wrongIn(query), ","); got != want {
 			t.Errorf("%s: got %q, want %q", query, got, want)

@@ -46,7 +46,7 @@ func (s *Server) noteDenials() connect.UnaryInterceptorFunc {
 	}
 }
 
-// denied is noteDenials for the faces that are no RPC.
+// denied is noteDenials for the APIs that are no RPC.
 func (r *routes) denied(req *http.Request, principal *auth.Principal, err error) {
 	r.denial(req.Context(), r.nameOf(req), principal, err.Error())
 }
@@ -59,9 +59,9 @@ func (r *routes) nameOf(req *http.Request) string {
 	case isProcedure:
 		return req.URL.Path
 	case vigilo.Owns(req):
-		return vigilo.Face
+		return vigilo.API
 	case strings.HasPrefix(req.URL.Path, zitadel.RESTPrefix):
-		return zitadel.Face
+		return zitadel.API
 	default:
 		return "no procedure"
 	}

@@ -12,8 +12,8 @@
 //	server/oauthclient  the domain: clients and the rotation of their secrets
 //	server/secret       generate, digest, compare, seal: where plaintext is
 //	server/logo         image checks and re-encoding
-//	server/api/zitadel      ZITADEL's face of the rotation
-//	server/api/vigilo       Vigilo's face of the rotation
+//	server/api/zitadel      ZITADEL's API of the rotation
+//	server/api/vigilo       Vigilo's API of the rotation
 //	server/api/openapi      the description of the API that is served
 //	server/throttle     slows down who fails too often
 //	server/denial       folds denied attempts in the log
@@ -28,7 +28,7 @@
 //	server/systemtest/linearizable histories of many callers, judged by a model (tests)
 //	server/systemtest/faults       crashes under load, judged by what was promised (tests)
 //
-// Imports only go down: main, command, server, the faces, then the domain, then
+// Imports only go down: main, command, server, the APIs, then the domain, then
 // secret and ent. The domain knows no wire and the authentication no database; a test over
 // `go list -deps` keeps it so.
 //

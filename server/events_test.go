@@ -125,23 +125,23 @@ func TestEventsTellWhoDidWhatAndOutliveTheClient(t *testing.T) {
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
 		s := newStoryteller(r, protocol, token)
 		const reason = "in a public repository: 部署 “prod”"
-		s.step(t, &clientsdv1.ClientEvent{Kind: created, SecretVersion: 1, SecretReleased: true, Face: "xeonr"}, s.create)
-		s.step(t, &clientsdv1.ClientEvent{Kind: updated, SecretVersion: 1, Face: "xeonr"}, s.update)
-		s.step(t, &clientsdv1.ClientEvent{Kind: logoUploaded, SecretVersion: 1, Face: "xeonr"}, func(ctx context.Context) error {
+		s.step(t, &clientsdv1.ClientEvent{Kind: created, SecretVersion: 1, SecretReleased: true, Api: "xeonr"}, s.create)
+		s.step(t, &clientsdv1.ClientEvent{Kind: updated, SecretVersion: 1, Api: "xeonr"}, s.update)
+		s.step(t, &clientsdv1.ClientEvent{Kind: logoUploaded, SecretVersion: 1, Api: "xeonr"}, func(ctx context.Context) error {
 			_, err := s.clients.UploadClientLogo(ctx, &apiv1.UploadClientLogoRequest{ClientId: s.id, LogoData: pngOf(t, 2, 2, red), ContentType: "image/png"})
 			return err
 		})
 		leaked := s.rotate(&apiv1.RegenerateSecretRequest{IncludeSecret: true, Reason: proto.String(reason)})
-		s.step(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 2, SecretReleased: true, Face: "xeonr", Reason: reason}, leaked)
-		s.step(t, &clientsdv1.ClientEvent{Kind: secretRead, SecretVersion: 2, SecretReleased: true, Face: "xeonr"}, leaked)
-		s.step(t, &clientsdv1.ClientEvent{Kind: secretRead, SecretVersion: 2, SecretReleased: true, Face: "xeonr"}, s.show)
+		s.step(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 2, SecretReleased: true, Api: "xeonr", Reason: reason}, leaked)
+		s.step(t, &clientsdv1.ClientEvent{Kind: secretRead, SecretVersion: 2, SecretReleased: true, Api: "xeonr"}, leaked)
+		s.step(t, &clientsdv1.ClientEvent{Kind: secretRead, SecretVersion: 2, SecretReleased: true, Api: "xeonr"}, s.show)
 		overlap := s.rotate(&apiv1.RegenerateSecretRequest{PreviousSecretValidFor: durationpb.New(time.Hour)})
-		s.step(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 3, Face: "xeonr"}, overlap)
-		s.step(t, &clientsdv1.ClientEvent{Kind: previousRevoked, SecretVersion: 3, Face: "clientsd"}, s.revoke)
-		s.step(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 4, SecretReleased: true, Face: "zitadel"}, s.rotateOverZITADEL)
-		s.ask(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 5, SecretReleased: true, Face: "zitadel"}, restPath(application, s.id))
-		s.ask(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 6, SecretReleased: true, Face: "vigilo"}, "/client/"+s.id+"/regenerate-secret")
-		s.step(t, &clientsdv1.ClientEvent{Kind: deleted, SecretVersion: 6, Face: "xeonr"}, s.delete)
+		s.step(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 3, Api: "xeonr"}, overlap)
+		s.step(t, &clientsdv1.ClientEvent{Kind: previousRevoked, SecretVersion: 3, Api: "clientsd"}, s.revoke)
+		s.step(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 4, SecretReleased: true, Api: "zitadel"}, s.rotateOverZITADEL)
+		s.ask(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 5, SecretReleased: true, Api: "zitadel"}, restPath(application, s.id))
+		s.ask(t, &clientsdv1.ClientEvent{Kind: rotated, SecretVersion: 6, SecretReleased: true, Api: "vigilo"}, "/client/"+s.id+"/regenerate-secret")
+		s.step(t, &clientsdv1.ClientEvent{Kind: deleted, SecretVersion: 6, Api: "xeonr"}, s.delete)
 
 		got := listEvents(t, s.Server, protocol, token, &clientsdv1.ListClientEventsRequest{ClientId: s.id})
 		want := &clientsdv1.ListClientEventsResponse{Events: s.events}

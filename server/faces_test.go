@@ -36,7 +36,7 @@ func TestEveryFaceReplacesTheSecretAndIsNamedByTheEvent(t *testing.T) {
 		}
 		wantEvent(t, events[2], &ent.ClientEvent{
 			ClientID: uuid.MustParse(made.GetClientId()), Organisation: "default", ActorOrganisation: "default",
-			SecretVersion: 3, RequestID: "call-1", Face: w.face,
+			SecretVersion: 3, RequestID: "call-1", API: w.face,
 		})
 	})
 }

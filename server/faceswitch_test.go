@@ -37,7 +37,7 @@ func TestAFaceIsServedUnlessItIsSwitchedOff(t *testing.T) {
 		"vigilo alone":    {"vigilo"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := servertest.Start(t, servertest.InDir(first.Dir), func(c *server.Config) { c.Faces = faces })
+			s := servertest.Start(t, servertest.InDir(first.Dir), func(c *server.Config) { c.APIs = faces })
 			defer s.Stop(t) // before the next one starts on the same folder
 			want := map[string]bool{}
 			for _, face := range all {
@@ -117,8 +117,8 @@ func wantServices(t *testing.T, s *servertest.Server, served map[string]bool) {
 
 func TestAFaceThatDoesNotExistIsRefused(t *testing.T) {
 	for _, name := range []string{"keycloak", "", "Zitadel", "xeonr,zitadel"} {
-		err := server.Config{Addr: "127.0.0.1:0", Faces: []string{"xeonr", name}}.Validate()
-		want := `--face "` + name + `": must be one of xeonr, zitadel, vigilo`
+		err := server.Config{Addr: "127.0.0.1:0", APIs: []string{"xeonr", name}}.Validate()
+		want := `--api "` + name + `": must be one of xeonr, zitadel, vigilo`
 		if err == nil || err.Error() != want {
 			t.Errorf("got error %v\nwant %s", err, want)
 		}

@@ -235,8 +235,9 @@ func wantOnlySecret(t *testing.T, s *servertest.Server, clientID string, version
 	if diff := cmp.Diff(want, s.Verify(t, clientID, current), protocmp.Transform()); diff != "" {
 		t.Errorf("the current secret (-want +got):\n%s", diff)
 	}
+	noMatch := &clientsdv1.VerifySecretResponse{Matched: clientsdv1.SecretMatch_SECRET_MATCH_NONE}
 	for _, other := range others {
-		if diff := cmp.Diff(&clientsdv1.VerifySecretResponse{}, s.Verify(t, clientID, other), protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(noMatch, s.Verify(t, clientID, other), protocmp.Transform()); diff != "" {
 			t.Errorf("another secret (-want +got):\n%s", diff)
 		}
 	}

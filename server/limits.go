@@ -91,7 +91,7 @@ func (b requestBody) Read(p []byte) (int, error) {
 	return n, connect.NewError(connect.CodeInvalidArgument, errBody)
 }
 
-// places bound the calls at once, over all faces together.
+// places bound the calls at once, over all APIs together.
 type places chan struct{}
 
 // limit tells a call that finds no place to come back.

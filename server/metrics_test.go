@@ -49,16 +49,16 @@ func TestRotationsAreCountedByFaceAndOutcome(t *testing.T) {
 			if (secret != "") != (outcome == "ok") {
 				t.Fatalf("%s: got a secret: %v, for an outcome of %s", w.name, secret != "", outcome)
 			}
-			want[fmt.Sprintf(`{face=%q,outcome=%q}`, w.face, outcome)]++
+			want[fmt.Sprintf(`{api=%q,outcome=%q}`, w.face, outcome)]++
 		}
 	}
 	s.want(t, "clientsd_rotations_total", want)
 	s.want(t, "clientsd_secrets_released_total", map[string]float64{
-		`{face="vigilo",method="/clients/{client_id}/regenerate-secret"}`:                              2,
-		`{face="zitadel",method="/management/v1/"}`:                                                    1,
-		`{face="zitadel",method="zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"}`: 5,
-		`{face="xeonr",method="xeonr.auth.api.v1.ClientsService/RegenerateSecret"}`:                    5,
-		`{face="xeonr",method="xeonr.auth.api.v1.ClientsService/CreateClient"}`:                        1,
+		`{api="vigilo",method="/clients/{client_id}/regenerate-secret"}`:                              2,
+		`{api="zitadel",method="/management/v1/"}`:                                                    1,
+		`{api="zitadel",method="zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"}`: 5,
+		`{api="xeonr",method="xeonr.auth.api.v1.ClientsService/RegenerateSecret"}`:                    5,
+		`{api="xeonr",method="xeonr.auth.api.v1.ClientsService/CreateClient"}`:                        1,
 	})
 }
 
@@ -74,8 +74,8 @@ func TestSecretsThatAreReadAreCountedAndOthersAreNot(t *testing.T) {
 		}
 	})
 	s.want(t, "clientsd_secrets_released_total", map[string]float64{
-		`{face="xeonr",method="xeonr.auth.api.v1.ClientsService/CreateClient"}`: 1,
-		`{face="xeonr",method="xeonr.auth.api.v1.ClientsService/GetClient"}`:    10,
+		`{api="xeonr",method="xeonr.auth.api.v1.ClientsService/CreateClient"}`: 1,
+		`{api="xeonr",method="xeonr.auth.api.v1.ClientsService/GetClient"}`:    10,
 	})
 }
 
@@ -138,18 +138,18 @@ func TestCallsAreCountedByWhatTheirCallerIsToldInEveryProtocol(t *testing.T) {
 		clock.light(math.MaxInt64)
 	})
 	series := func(method, code string) string {
-		return fmt.Sprintf(`{code=%q,face="xeonr",method="xeonr.auth.api.v1.ClientsService/%s"}`, code, method)
+		return fmt.Sprintf(`{api="xeonr",code=%q,method="xeonr.auth.api.v1.ClientsService/%s"}`, code, method)
 	}
 	s.want(t, "clientsd_call_duration_seconds_count", map[string]float64{
-		series("GetClient", "unauthenticated"):                                               10,
-		series("GetClient", "permission_denied"):                                             5,
-		series("GetClient", "not_found"):                                                     5,
-		series("GetClient", "invalid_argument"):                                              5,
-		series("GetClient", "resource_exhausted"):                                            5,
-		series("CreateClient", "ok"):                                                         1,
-		series("RegenerateSecret", "ok"):                                                     1,
-		series("ListClients", "ok"):                                                          5,
-		`{code="internal",face="clientsd",method="clientsd.v1.SecretsService/VerifySecret"}`: 5,
+		series("GetClient", "unauthenticated"):                                              10,
+		series("GetClient", "permission_denied"):                                            5,
+		series("GetClient", "not_found"):                                                    5,
+		series("GetClient", "invalid_argument"):                                             5,
+		series("GetClient", "resource_exhausted"):                                           5,
+		series("CreateClient", "ok"):                                                        1,
+		series("RegenerateSecret", "ok"):                                                    1,
+		series("ListClients", "ok"):                                                         5,
+		`{api="clientsd",code="internal",method="clientsd.v1.SecretsService/VerifySecret"}`: 5,
 	})
 	if got := s.scrape(t)["clientsd_calls_in_flight"]; got != 0 {
 		t.Errorf("got %v calls in flight", got)
@@ -160,18 +160,18 @@ func TestWhatIsNoCallIsCountedByItsPattern(t *testing.T) {
 	s := startWatched(t)
 	want := map[string]float64{}
 	for path, route := range map[string]string{
-		"/livez":                      `{code="ok",face="none",method="/livez"}`,
-		"/readyz":                     `{code="ok",face="none",method="/readyz"}`,
-		"/openapi.yaml":               `{code="ok",face="none",method="/openapi.yaml"}`,
-		"/.well-known/jwks.json":      `{code="ok",face="none",method="/.well-known/jwks.json"}`,
-		"/logos/x/y.png":              `{code="not_found",face="none",method="/logos/{client}/{file}"}`,
-		"/nothing":                    `{code="not_found",face="none",method="unknown"}`,
-		"/client/x/regenerate-secret": `{code="unimplemented",face="vigilo",method="/clients/{client_id}/regenerate-secret"}`,
-		"/management/v1/nothing":      `{code="unauthenticated",face="zitadel",method="/management/v1/"}`,
+		"/livez":                      `{api="none",code="ok",method="/livez"}`,
+		"/readyz":                     `{api="none",code="ok",method="/readyz"}`,
+		"/openapi.yaml":               `{api="none",code="ok",method="/openapi.yaml"}`,
+		"/.well-known/jwks.json":      `{api="none",code="ok",method="/.well-known/jwks.json"}`,
+		"/logos/x/y.png":              `{api="none",code="not_found",method="/logos/{client}/{file}"}`,
+		"/nothing":                    `{api="none",code="not_found",method="unknown"}`,
+		"/client/x/regenerate-secret": `{api="vigilo",code="unimplemented",method="/clients/{client_id}/regenerate-secret"}`,
+		"/management/v1/nothing":      `{api="zitadel",code="unauthenticated",method="/management/v1/"}`,
 
-		clientsService + "GetClient":   `{code="unauthenticated",face="xeonr",method="xeonr.auth.api.v1.ClientsService/GetClient"}`,
-		clientsService + "Nothing":     `{code="unauthenticated",face="none",method="unknown"}`,
-		"/grpc.health.v1.Health/Check": `{code="unimplemented",face="none",method="/grpc.health.v1.Health/Check"}`,
+		clientsService + "GetClient":   `{api="xeonr",code="unauthenticated",method="xeonr.auth.api.v1.ClientsService/GetClient"}`,
+		clientsService + "Nothing":     `{api="none",code="unauthenticated",method="unknown"}`,
+		"/grpc.health.v1.Health/Check": `{api="none",code="unimplemented",method="/grpc.health.v1.Health/Check"}`,
 	} {
 		get(t, s.Server, path)
 		want[route]++

@@ -82,7 +82,7 @@ func TestLabelsAreWordsOfOurs(t *testing.T) {
 		got[label] = slices.Sorted(maps.Keys(values))
 	}
 	want := map[string][]string{
-		"code": {"ok"}, "face": {"clientsd", "none", "vigilo", "xeonr", "zitadel"}, "match": {"current", "none", "previous"},
+		"code": {"ok"}, "api": {"clientsd", "none", "vigilo", "xeonr", "zitadel"}, "match": {"current", "none", "previous"},
 		"outcome": {"ok"}, "version": {"1.2.3"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// noFace stands for a face where there is none.
-	noFace = "none"
-	// vigiloPath stands for both spellings of the path of that face.
+	// noAPI names the API of a request that belongs to none.
+	noAPI = "none"
+	// vigiloPath stands for both spellings of the path of that API.
 	vigiloPath = "/clients/{client_id}/regenerate-secret"
 )
 
@@ -39,16 +39,16 @@ type measured struct {
 func (r *routes) measure() measured {
 	m := measured{
 		routes:  map[string]*telemetry.Route{},
-		unknown: r.telemetry.Route(telemetry.Route{Face: noFace, Method: "unknown"}),
+		unknown: r.telemetry.Route(telemetry.Route{API: noAPI, Method: "unknown"}),
 	}
 	for procedure := range r.rules {
-		if face := faceOf(procedure); face == ownFace || r.serves(face) {
-			m.routes[procedure] = r.telemetry.Route(telemetry.Route{Face: face, Method: procedure[1:], Rotates: rotates(procedure)})
+		if api := apiOf(procedure); api == ownAPI || r.serves(api) {
+			m.routes[procedure] = r.telemetry.Route(telemetry.Route{API: api, Method: procedure[1:], Rotates: rotates(procedure)})
 		}
 	}
-	for face, path := range map[string]string{zitadel.Face: zitadel.RESTPrefix, vigilo.Face: vigiloPath} {
-		if r.serves(face) {
-			m.routes[face] = r.telemetry.Route(telemetry.Route{Face: face, Method: path, Rotates: true})
+	for api, path := range map[string]string{zitadel.API: zitadel.RESTPrefix, vigilo.API: vigiloPath} {
+		if r.serves(api) {
+			m.routes[api] = r.telemetry.Route(telemetry.Route{API: api, Method: path, Rotates: true})
 		}
 	}
 	for _, pattern := range []string{
@@ -56,19 +56,19 @@ func (r *routes) measure() measured {
 		"/" + grpchealth.HealthV1ServiceName + "/Check", "/" + grpchealth.HealthV1ServiceName + "/Watch",
 		"/" + grpcreflect.ReflectV1ServiceName + "/", "/" + grpcreflect.ReflectV1AlphaServiceName + "/",
 	} {
-		m.routes[pattern] = r.telemetry.Route(telemetry.Route{Face: noFace, Method: strings.TrimPrefix(pattern, "GET ")})
+		m.routes[pattern] = r.telemetry.Route(telemetry.Route{API: noAPI, Method: strings.TrimPrefix(pattern, "GET ")})
 	}
 	return m
 }
 
-func faceOf(procedure string) string {
+func apiOf(procedure string) string {
 	switch service, _, _ := strings.Cut(procedure[1:], "/"); service {
 	case apiv1connect.ClientsServiceName:
-		return face
+		return xeonrAPI
 	case managementv1connect.ManagementServiceName:
-		return zitadel.Face
+		return zitadel.API
 	default:
-		return ownFace
+		return ownAPI
 	}
 }
 
@@ -121,8 +121,8 @@ func hasSecret(answer any) bool {
 	}
 }
 
-// answered notes what the face without RPCs answers: for an error of the domain
-// the code that the other faces have for it, for every other one its own status.
+// answered notes what the API without RPCs answers: for an error of the domain
+// the code that the other APIs have for it, for every other one its own status.
 func answered(ctx context.Context, err error) {
 	var domain *oauthclient.Error
 	switch {

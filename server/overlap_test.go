@@ -39,7 +39,7 @@ func rotateWithOverlap(t *testing.T, s *servertest.Server, clientID string, over
 func wantMatch(t *testing.T, s *servertest.Server, clientID, secret string, want clientsdv1.SecretMatch, version int64) {
 	t.Helper()
 	got := s.Verify(t, clientID, secret)
-	valid := want != clientsdv1.SecretMatch_SECRET_MATCH_UNSPECIFIED
+	valid := want != clientsdv1.SecretMatch_SECRET_MATCH_NONE
 	if got.GetMatched() != want || got.GetValid() != valid || got.GetSecretVersion() != version {
 		t.Errorf("got %v, want %v of version %d", got, want, version)
 	}
@@ -48,7 +48,7 @@ func wantMatch(t *testing.T, s *servertest.Server, clientID, secret string, want
 const (
 	current  = clientsdv1.SecretMatch_SECRET_MATCH_CURRENT
 	previous = clientsdv1.SecretMatch_SECRET_MATCH_PREVIOUS
-	none     = clientsdv1.SecretMatch_SECRET_MATCH_UNSPECIFIED
+	none     = clientsdv1.SecretMatch_SECRET_MATCH_NONE
 )
 
 func TestAPreviousSecretEndsToTheMomentAlsoAcrossARestart(t *testing.T) {

@@ -29,10 +29,10 @@ const (
 // errBusy answers a call over the bound of calls at once.
 var errBusy = errors.New("too many calls at once, or shutting down: try again in a second")
 
-// faces are the contracts that are served, by their names on the command line.
-var faces = []string{face, zitadel.Face, vigilo.Face}
+// apis are the names of the APIs that can be switched off, as --api takes them.
+var apis = []string{xeonrAPI, zitadel.API, vigilo.API}
 
-// routes says which handler answers which path. The REST faces come before the
+// routes says which handler answers which path. The REST APIs come before the
 // mux, which would redirect a path with an empty segment.
 type routes struct {
 	*Server
@@ -61,10 +61,10 @@ func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 func (r *routes) mount() error {
 	r.rpc(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: r.store, failures: r.failures, matched: r.countMatches()}, r.options...))
-	if r.serves(face) {
+	if r.serves(xeonrAPI) {
 		r.rpc(apiv1connect.NewClientsServiceHandler(newClientsService(r.store, r.url, r.answers), r.options...))
 	}
-	if r.serves(vigilo.Face) {
+	if r.serves(vigilo.API) {
 		r.mountVigilo()
 	}
 	r.mux.HandleFunc(logoPattern, serveLogo(r.store, r.config.Log))
@@ -72,7 +72,7 @@ func (r *routes) mount() error {
 	r.mux.Handle(openAPIPattern, openapi.Handler())
 	r.handleHealth(r.mux)
 	handleReflection(r.mux, r.services())
-	if !r.serves(zitadel.Face) {
+	if !r.serves(zitadel.API) {
 		return nil
 	}
 	return r.mountZitadel()
@@ -115,15 +115,15 @@ func (r *routes) rpc(path string, handler http.Handler) {
 	r.mux.Handle(path, r.places.limit(busy)(authenticated(limitBody(checkQuery(writer, handler)))))
 }
 
-func (s *Server) serves(name string) bool { return slices.Contains(s.config.Faces, name) }
+func (s *Server) serves(name string) bool { return slices.Contains(s.config.APIs, name) }
 
 // services are what health and reflection speak of.
 func (s *Server) services() []string {
 	names := []string{clientsdv1connect.SecretsServiceName}
-	if s.serves(face) {
+	if s.serves(xeonrAPI) {
 		names = append(names, apiv1connect.ClientsServiceName)
 	}
-	if s.serves(zitadel.Face) {
+	if s.serves(zitadel.API) {
 		names = append(names, managementv1connect.ManagementServiceName)
 	}
 	return names

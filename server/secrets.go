@@ -17,8 +17,8 @@ import (
 	"clientsd/server/reqctx"
 )
 
-// ownFace names our own service in events.
-const ownFace = "clientsd"
+// ownAPI names our own service in events.
+const ownAPI = "clientsd"
 
 // secretsService is what we add to the mirrored contract.
 type secretsService struct {
@@ -35,7 +35,7 @@ var errTooManyFailures = errors.New("too many wrong secrets: wait before the nex
 
 // matchOnWire names the domain's matches.
 var matchOnWire = map[oauthclient.Match]clientsdv1.SecretMatch{
-	oauthclient.NoMatch:       clientsdv1.SecretMatch_SECRET_MATCH_UNSPECIFIED,
+	oauthclient.NoMatch:       clientsdv1.SecretMatch_SECRET_MATCH_NONE,
 	oauthclient.MatchCurrent:  clientsdv1.SecretMatch_SECRET_MATCH_CURRENT,
 	oauthclient.MatchPrevious: clientsdv1.SecretMatch_SECRET_MATCH_PREVIOUS,
 }
@@ -46,7 +46,7 @@ func (s *secretsService) VerifySecret(ctx context.Context, req *clientsdv1.Verif
 	if err != nil {
 		return nil, err
 	}
-	match, version, err := s.store.Verify(ctx, reqctx.Caller(ctx, ownFace), id, req.GetSecret())
+	match, version, err := s.store.Verify(ctx, reqctx.Caller(ctx, ownAPI), id, req.GetSecret())
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (s *secretsService) RevokePreviousSecret(
 	if err != nil {
 		return nil, err
 	}
-	row, revoked, err := s.store.RevokePrevious(ctx, reqctx.Caller(ctx, ownFace), id)
+	row, revoked, err := s.store.RevokePrevious(ctx, reqctx.Caller(ctx, ownAPI), id)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (s *secretsService) ListClientEvents(
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.store.Events(ctx, reqctx.Caller(ctx, ownFace), oauthclient.EventsInput{
+	page, err := s.store.Events(ctx, reqctx.Caller(ctx, ownAPI), oauthclient.EventsInput{
 		ClientID:  id,
 		PageSize:  int(req.GetPageSize()),
 		PageToken: req.GetPageToken(),
@@ -131,7 +131,7 @@ func eventToWire(e *oauthclient.Event) *clientsdv1.ClientEvent {
 		},
 		RequestId: e.RequestID,
 		Address:   e.Address,
-		Face:      e.Face,
+		Api:       e.API,
 		Reason:    e.Reason,
 	}
 }

@@ -44,15 +44,15 @@ func TestSpansTellOfEveryFaceInWordsOfOurs(t *testing.T) {
 	ask(t, s, "FREE-TEXT", clientsService+"ListClients", "bad", "{}", traced()...)
 	s.Stop(t)
 	want := []string{
-		"GET /clients/{client_id}/regenerate-secret||clientsd.code=unimplemented|clientsd.face=vigilo|http.request.method=GET|http.response.status_code=405|http.route=/clients/{client_id}/regenerate-secret",
-		"GET /logos/{client}/{file}||clientsd.code=not_found|clientsd.face=none|http.request.method=GET|http.response.status_code=404|http.route=/logos/{client}/{file}",
-		"POST /clients/{client_id}/regenerate-secret||clientsd.code=not_found|clientsd.face=vigilo|http.request.method=POST|http.response.status_code=401|http.route=/clients/{client_id}/regenerate-secret",
-		"POST /management/v1/||clientsd.code=not_found|clientsd.face=zitadel|http.request.method=POST|http.response.status_code=404|http.route=/management/v1/",
-		"unknown||clientsd.code=not_found|clientsd.face=none|http.request.method=GET|http.response.status_code=404",
+		"GET /clients/{client_id}/regenerate-secret||clientsd.api=vigilo|clientsd.code=unimplemented|http.request.method=GET|http.response.status_code=405|http.route=/clients/{client_id}/regenerate-secret",
+		"GET /logos/{client}/{file}||clientsd.api=none|clientsd.code=not_found|http.request.method=GET|http.response.status_code=404|http.route=/logos/{client}/{file}",
+		"POST /clients/{client_id}/regenerate-secret||clientsd.api=vigilo|clientsd.code=not_found|http.request.method=POST|http.response.status_code=401|http.route=/clients/{client_id}/regenerate-secret",
+		"POST /management/v1/||clientsd.api=zitadel|clientsd.code=not_found|http.request.method=POST|http.response.status_code=404|http.route=/management/v1/",
+		"unknown||clientsd.api=none|clientsd.code=not_found|http.request.method=GET|http.response.status_code=404",
 		"xeonr.auth.api.v1.ClientsService/GetClient|xeonr.auth.api.v1.ClientsService/GetClient|error.type=NOT_FOUND|rpc.method=xeonr.auth.api.v1.ClientsService/GetClient|rpc.response.status_code=NOT_FOUND|rpc.system.name=connectrpc",
-		"xeonr.auth.api.v1.ClientsService/GetClient||clientsd.code=not_found|clientsd.face=xeonr|http.request.method=POST|http.response.status_code=404",
-		"xeonr.auth.api.v1.ClientsService/GetPublicClients||clientsd.code=unimplemented|clientsd.face=xeonr|http.request.method=GET|http.response.status_code=415",
-		"xeonr.auth.api.v1.ClientsService/ListClients||clientsd.code=unauthenticated|clientsd.face=xeonr|http.request.method=_OTHER|http.response.status_code=401",
+		"xeonr.auth.api.v1.ClientsService/GetClient||clientsd.api=xeonr|clientsd.code=not_found|http.request.method=POST|http.response.status_code=404",
+		"xeonr.auth.api.v1.ClientsService/GetPublicClients||clientsd.api=xeonr|clientsd.code=unimplemented|http.request.method=GET|http.response.status_code=415",
+		"xeonr.auth.api.v1.ClientsService/ListClients||clientsd.api=xeonr|clientsd.code=unauthenticated|http.request.method=_OTHER|http.response.status_code=401",
 		"zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret|POST /management/v1/|error.type=NOT_FOUND|rpc.method=zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret|rpc.response.status_code=NOT_FOUND|rpc.system.name=connectrpc",
 	}
 	got := c.told()
@@ -75,7 +75,7 @@ func TestTheCauseOfAFaultIsNotInItsSpan(t *testing.T) {
 	s.Stop(t)
 	want := []string{
 		"xeonr.auth.api.v1.ClientsService/ListClients|xeonr.auth.api.v1.ClientsService/ListClients|error.type=INTERNAL|rpc.method=xeonr.auth.api.v1.ClientsService/ListClients|rpc.response.status_code=INTERNAL|rpc.system.name=connectrpc|status=" + internalError,
-		"xeonr.auth.api.v1.ClientsService/ListClients||clientsd.code=internal|clientsd.face=xeonr|clientsd.request_id=call-17|http.request.method=POST|http.response.status_code=500|status=internal",
+		"xeonr.auth.api.v1.ClientsService/ListClients||clientsd.api=xeonr|clientsd.code=internal|clientsd.request_id=call-17|http.request.method=POST|http.response.status_code=500|status=internal",
 	}
 	if diff := cmp.Diff(want, c.told()); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)

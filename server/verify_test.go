@@ -27,7 +27,7 @@ func TestVerifySecretKnowsTheCurrentSecret(t *testing.T) {
 	for _, protocol := range servertest.Protocols() {
 		t.Run(protocol.Name, func(t *testing.T) {
 			for text, want := range map[string]*clientsdv1.VerifySecretResponse{
-				made.GetClientSecret(): {},
+				made.GetClientSecret(): {Matched: clientsdv1.SecretMatch_SECRET_MATCH_NONE},
 				current:                {Valid: true, Matched: clientsdv1.SecretMatch_SECRET_MATCH_CURRENT, SecretVersion: 2},
 			} {
 				got, err := s.Secrets(protocol, token).VerifySecret(t.Context(),

@@ -175,7 +175,7 @@ func TestACallActsInTheOrganisationThatTheHeaderNames(t *testing.T) {
 	last := events[len(events)-1]
 	wantEvent(t, last, &ent.ClientEvent{
 		ClientID: uuid.MustParse(theirs), Organisation: "acme", ActorOrganisation: "default",
-		SecretVersion: rotations[theirs], RequestID: last.RequestID, Face: "zitadel",
+		SecretVersion: rotations[theirs], RequestID: last.RequestID, API: "zitadel",
 	})
 }
 

@@ -37,8 +37,8 @@ const (
 	FieldRequestID = "request_id"
 	// FieldAddress holds the string denoting the address field in the database.
 	FieldAddress = "address"
-	// FieldFace holds the string denoting the face field in the database.
-	FieldFace = "face"
+	// FieldAPI holds the string denoting the api field in the database.
+	FieldAPI = "api"
 	// FieldReason holds the string denoting the reason field in the database.
 	FieldReason = "reason"
 	// Table holds the table name of the clientevent in the database.
@@ -60,7 +60,7 @@ var Columns = []string{
 	FieldActorOrganisation,
 	FieldRequestID,
 	FieldAddress,
-	FieldFace,
+	FieldAPI,
 	FieldReason,
 }
 
@@ -175,9 +175,9 @@ func ByAddress(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAddress, opts...).ToFunc()
 }
 
-// ByFace orders the results by the face field.
-func ByFace(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldFace, opts...).ToFunc()
+// ByAPI orders the results by the api field.
+func ByAPI(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAPI, opts...).ToFunc()
 }
 
 // ByReason orders the results by the reason field.

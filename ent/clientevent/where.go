@@ -110,9 +110,9 @@ func Address(v string) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldEQ(FieldAddress, v))
 }
 
-// Face applies equality check predicate on the "face" field. It's identical to FaceEQ.
-func Face(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldEQ(FieldFace, v))
+// API applies equality check predicate on the "api" field. It's identical to APIEQ.
+func API(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEQ(FieldAPI, v))
 }
 
 // Reason applies equality check predicate on the "reason" field. It's identical to ReasonEQ.
@@ -725,69 +725,69 @@ func AddressContainsFold(v string) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldContainsFold(FieldAddress, v))
 }
 
-// FaceEQ applies the EQ predicate on the "face" field.
-func FaceEQ(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldEQ(FieldFace, v))
+// APIEQ applies the EQ predicate on the "api" field.
+func APIEQ(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEQ(FieldAPI, v))
 }
 
-// FaceNEQ applies the NEQ predicate on the "face" field.
-func FaceNEQ(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldNEQ(FieldFace, v))
+// APINEQ applies the NEQ predicate on the "api" field.
+func APINEQ(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNEQ(FieldAPI, v))
 }
 
-// FaceIn applies the In predicate on the "face" field.
-func FaceIn(vs ...string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldIn(FieldFace, vs...))
+// APIIn applies the In predicate on the "api" field.
+func APIIn(vs ...string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldIn(FieldAPI, vs...))
 }
 
-// FaceNotIn applies the NotIn predicate on the "face" field.
-func FaceNotIn(vs ...string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldNotIn(FieldFace, vs...))
+// APINotIn applies the NotIn predicate on the "api" field.
+func APINotIn(vs ...string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNotIn(FieldAPI, vs...))
 }
 
-// FaceGT applies the GT predicate on the "face" field.
-func FaceGT(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldGT(FieldFace, v))
+// APIGT applies the GT predicate on the "api" field.
+func APIGT(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldGT(FieldAPI, v))
 }
 
-// FaceGTE applies the GTE predicate on the "face" field.
-func FaceGTE(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldGTE(FieldFace, v))
+// APIGTE applies the GTE predicate on the "api" field.
+func APIGTE(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldGTE(FieldAPI, v))
 }
 
-// FaceLT applies the LT predicate on the "face" field.
-func FaceLT(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldLT(FieldFace, v))
+// APILT applies the LT predicate on the "api" field.
+func APILT(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldLT(FieldAPI, v))
 }
 
-// FaceLTE applies the LTE predicate on the "face" field.
-func FaceLTE(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldLTE(FieldFace, v))
+// APILTE applies the LTE predicate on the "api" field.
+func APILTE(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldLTE(FieldAPI, v))
 }
 
-// FaceContains applies the Contains predicate on the "face" field.
-func FaceContains(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldContains(FieldFace, v))
+// APIContains applies the Contains predicate on the "api" field.
+func APIContains(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldContains(FieldAPI, v))
 }
 
-// FaceHasPrefix applies the HasPrefix predicate on the "face" field.
-func FaceHasPrefix(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldHasPrefix(FieldFace, v))
+// APIHasPrefix applies the HasPrefix predicate on the "api" field.
+func APIHasPrefix(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldHasPrefix(FieldAPI, v))
 }
 
-// FaceHasSuffix applies the HasSuffix predicate on the "face" field.
-func FaceHasSuffix(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldHasSuffix(FieldFace, v))
+// APIHasSuffix applies the HasSuffix predicate on the "api" field.
+func APIHasSuffix(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldHasSuffix(FieldAPI, v))
 }
 
-// FaceEqualFold applies the EqualFold predicate on the "face" field.
-func FaceEqualFold(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldEqualFold(FieldFace, v))
+// APIEqualFold applies the EqualFold predicate on the "api" field.
+func APIEqualFold(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEqualFold(FieldAPI, v))
 }
 
-// FaceContainsFold applies the ContainsFold predicate on the "face" field.
-func FaceContainsFold(v string) predicate.ClientEvent {
-	return predicate.ClientEvent(sql.FieldContainsFold(FieldFace, v))
+// APIContainsFold applies the ContainsFold predicate on the "api" field.
+func APIContainsFold(v string) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldContainsFold(FieldAPI, v))
 }
 
 // ReasonEQ applies the EQ predicate on the "reason" field.

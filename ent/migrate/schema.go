@@ -23,7 +23,7 @@ var (
 		{Name: "actor_organisation", Type: field.TypeString},
 		{Name: "request_id", Type: field.TypeString},
 		{Name: "address", Type: field.TypeString},
-		{Name: "face", Type: field.TypeString},
+		{Name: "api", Type: field.TypeString},
 		{Name: "reason", Type: field.TypeString, Default: ""},
 	}
 	// ClientEventsTable holds the schema information for the "client_events" table.

@@ -31,7 +31,7 @@ func (ClientEvent) Fields() []ent.Field {
 		field.String("actor_organisation").Immutable(),
 		field.String("request_id").Immutable(),
 		field.String("address").Immutable().Comment("where the call came from"),
-		field.String("face").Immutable().Comment("the service the call came through"),
+		field.String("api").Immutable().Comment("the API that the call used"),
 		field.String("reason").Default("").Immutable().Comment("as the caller gave it; empty: none"),
 	}
 }

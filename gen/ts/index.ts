@@ -14,6 +14,8 @@ import { ManagementService } from "./src/zitadel/management/v1/management_pb.js"
 export * from "./errors.js";
 export { bearer } from "./token.js";
 export type { Token, TransportFactory } from "./token.js";
+export * from "./src/clientsd/v1/client_event_pb.js";
+export * from "./src/clientsd/v1/secret_match_pb.js";
 export * from "./src/clientsd/v1/secrets_service_pb.js";
 export * from "./src/xeonr/auth/api/v1/clients_pb.js";
 export * from "./src/xeonr/auth/api/v1/clients_service_pb.js";

@@ -22,7 +22,7 @@ type Denial struct {
 	// Caller is who was denied: issuer and subject or, without a good token, the
 	// address.
 	Caller string
-	// Call is the procedure or the face.
+	// Call is the procedure or the API.
 	Call string
 	// Reason says why, in words that hold nothing of a token or a secret.
 	Reason string

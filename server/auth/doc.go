@@ -13,5 +13,5 @@
 // The package must not depend on storage (ent) or on the domain. What a
 // caller may see of the data, such as the clients of its organisation only, is
 // decided there, not here. Only middleware.go, interceptor.go and connect.go
-// know Connect; the rest serves every face.
+// know Connect; the rest serves every API.
 package auth

@@ -2,7 +2,7 @@ package auth
 
 import "net/http"
 
-// A Gate is where every request of every face is authenticated.
+// A Gate is where every request of every API is authenticated.
 type Gate struct {
 	// Verifier decides.
 	Verifier *Verifier

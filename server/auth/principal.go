@@ -41,7 +41,7 @@ func PrincipalFrom(ctx context.Context) (*Principal, bool) {
 	return principal, ok
 }
 
-// WithPrincipal returns a context that carries the caller, for faces that
+// WithPrincipal returns a context that carries the caller, for APIs that
 // authenticate without [Middleware].
 func WithPrincipal(ctx context.Context, principal *Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, principal)

@@ -25,9 +25,9 @@ const (
 	ScopeRotateSelf = "oauth:clients:rotate:self"
 	// ScopeVerify allows to ask whether a secret is valid.
 	ScopeVerify = "oauth:clients:verify"
-	// ScopeAppWrite is ZITADEL's name for what ScopeManage allows on its face.
+	// ScopeAppWrite is ZITADEL's name for what ScopeManage allows on its API.
 	ScopeAppWrite = "project.app.write"
-	// ScopeClientManage is Vigilo's name for what ScopeManage allows on its face.
+	// ScopeClientManage is Vigilo's name for what ScopeManage allows on its API.
 	ScopeClientManage = "client:manage"
 	// ScopeAdmin allows to set whether a client is verified. It opens no
 	// procedure by itself.

@@ -28,7 +28,7 @@ type Serve struct {
 	RequireOrganisation bool     `help:"Refuse tokens without an organisation. Otherwise they belong to the organisation default."`
 	SecretReadScope     string   `default:"oauth:clients:manage" help:"Scope that GetClient needs to show a secret, beside oauth:clients:read."`
 
-	Face             []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" help:"Contracts to serve: ${enum}. May repeat."`
+	API              []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" aliases:"face" env:"CLIENTSD_API,CLIENTSD_FACE" help:"APIs to serve: ${enum}. May repeat ($$${env})."`
 	SecretPrefix     string        `default:"sk_live_" help:"What new secrets begin with: letters, digits and _, up to 32."`
 	MaxSecretOverlap time.Duration `default:"720h" help:"Longest a rotation may leave the previous secret valid; negative: not at all."`
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
@@ -120,7 +120,7 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		JWKSURLs:            c.JWKSURL,
 		Audience:            c.Audience,
 		RequireOrganisation: c.RequireOrganisation,
-		Faces:               c.Face,
+		APIs:                c.API,
 		CORSOrigins:         c.CORSOrigin,
 		Timeout:             c.Timeout,
 		FailureRate:         c.FailureRate,

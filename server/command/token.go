@@ -34,9 +34,9 @@ Scopes:
     oauth:clients:rotate:self
                            the same for the client of --client-id only
     oauth:clients:verify   ask whether a secret is valid
-    admin                  mark clients as verified, and act in other organisations on ZITADEL's face
-    project.app.write      rotate on ZITADEL's face
-    client:manage          rotate on Vigilo's face
+    admin                  mark clients as verified, and act in other organisations on ZITADEL's API
+    project.app.write      rotate on ZITADEL's API
+    client:manage          rotate on Vigilo's API
 
 Examples:
 

@@ -11,7 +11,7 @@ import (
 	"clientsd/server/tx"
 )
 
-// A Kind says what sort of failure an Error is. Each face maps it once.
+// A Kind says what sort of failure an Error is. Each API maps it once.
 type Kind int
 
 const (

@@ -21,7 +21,7 @@ func eventColumns() []string {
 		clientevent.FieldClientID, clientevent.FieldOrganisation, clientevent.FieldKind, clientevent.FieldAt,
 		clientevent.FieldSecretVersion, clientevent.FieldSecretReleased,
 		clientevent.FieldActorIssuer, clientevent.FieldActorSubject, clientevent.FieldActorClientID, clientevent.FieldActorOrganisation,
-		clientevent.FieldRequestID, clientevent.FieldAddress, clientevent.FieldFace, clientevent.FieldReason,
+		clientevent.FieldRequestID, clientevent.FieldAddress, clientevent.FieldAPI, clientevent.FieldReason,
 	}
 }
 
@@ -33,7 +33,7 @@ func (s *Store) record(ctx context.Context, tx *ent.Tx, caller Caller, row *Clie
 		row.ID, row.Organisation, string(e.kind), s.now(),
 		row.SecretVersion, e.released,
 		caller.Issuer, caller.Subject, caller.ClientID, caller.Home,
-		caller.RequestID, caller.Address, caller.Face, e.reason,
+		caller.RequestID, caller.Address, caller.API, e.reason,
 	)
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)

@@ -22,7 +22,7 @@ type world struct {
 
 var acme = oauthclient.Caller{
 	Organisation: "acme", Home: "acme", Issuer: "https://issuer.example.com", Subject: "urn:xeonr:user:1", ClientID: "console",
-	RequestID: "call-1", Address: "192.0.2.1", Face: "xeonr",
+	RequestID: "call-1", Address: "192.0.2.1", API: "xeonr",
 }
 
 // newWorld makes a Store on the database that storagetest says. A nil clock is that of the system.

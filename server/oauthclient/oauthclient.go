@@ -1,5 +1,5 @@
 // Package oauthclient keeps OAuth clients and rotates their secrets: the
-// domain. Every face of the service calls it, and nothing else writes a client.
+// domain. Every API of the service calls it, and nothing else writes a client.
 //
 // It knows no wire: it must import no connect, no generated message and no
 // net/http. It stores through ent and leaves plaintext to server/secret.
@@ -36,9 +36,9 @@ type Caller struct {
 	ClientID string
 	// Admin may verify clients.
 	Admin bool
-	// RequestID, Address and Face say which call this is: its id, the remote
+	// RequestID, Address and API say which call this is: its id, the remote
 	// address and the service it came through.
-	RequestID, Address, Face string
+	RequestID, Address, API string
 }
 
 // In is the caller acting in another organisation. Only an admin may.

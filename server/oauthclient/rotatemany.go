@@ -35,7 +35,7 @@ WITH asked AS (
 		unnest($14::text[]) AS home,
 		unnest($15::text[]) AS request_id,
 		unnest($16::text[]) AS address,
-		unnest($17::text[]) AS face
+		unnest($17::text[]) AS api
 ), free AS (
 	SELECT c.id FROM oauth_clients c JOIN asked USING (id)
 	WHERE c.organisation = asked.organisation AND c.has_secret
@@ -58,9 +58,9 @@ WITH asked AS (
 	RETURNING c.*
 ), recorded AS (
 	INSERT INTO client_events (client_id, organisation, kind, at, secret_version, secret_released, reason,
-		actor_issuer, actor_subject, actor_client_id, actor_organisation, request_id, address, face)
+		actor_issuer, actor_subject, actor_client_id, actor_organisation, request_id, address, api)
 	SELECT id, rotated.organisation, 'secret_rotated', $1, rotated.secret_version, released, reason,
-		issuer, subject, asked.client_id, home, request_id, address, face
+		issuer, subject, asked.client_id, home, request_id, address, api
 	FROM rotated JOIN asked USING (id)
 )
 SELECT `
@@ -103,7 +103,7 @@ func (s *Store) columnsOf(rotations []rotation) []any {
 		column(rotations, func(r rotation) string { return r.caller.Home }),
 		column(rotations, func(r rotation) string { return r.caller.RequestID }),
 		column(rotations, func(r rotation) string { return r.caller.Address }),
-		column(rotations, func(r rotation) string { return r.caller.Face }),
+		column(rotations, func(r rotation) string { return r.caller.API }),
 	}
 }
 

@@ -176,7 +176,7 @@ func TestAnEventSaysWhoActedInWhichOrganisation(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	admin := oauthclient.Caller{
-		Organisation: "home", Home: "home", Issuer: "i", Subject: "s", ClientID: "c", Admin: true, RequestID: "r", Address: "a", Face: "f",
+		Organisation: "home", Home: "home", Issuer: "i", Subject: "s", ClientID: "c", Admin: true, RequestID: "r", Address: "a", API: "f",
 	}
 	if _, err := w.Rotate(t.Context(), admin.In("acme"), oauthclient.RotateInput{ClientID: id}); err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ func TestAnEventSaysWhoActedInWhichOrganisation(t *testing.T) {
 	got := w.events(t, id)[1]
 	want := &ent.ClientEvent{
 		ID: got.ID, ClientID: id, Organisation: "acme", Kind: "secret_rotated", At: got.At, SecretVersion: 2,
-		ActorIssuer: "i", ActorSubject: "s", ActorClientID: "c", ActorOrganisation: "home", RequestID: "r", Address: "a", Face: "f",
+		ActorIssuer: "i", ActorSubject: "s", ActorClientID: "c", ActorOrganisation: "home", RequestID: "r", Address: "a", API: "f",
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(ent.ClientEvent{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -1,5 +1,5 @@
 // Package reqctx knows which call this is: its id, where it came from and, from
-// the access token, who makes it. Every face takes its oauthclient.Caller here.
+// the access token, who makes it. Every API takes its oauthclient.Caller here.
 package reqctx
 
 import (
@@ -49,9 +49,9 @@ func ID(ctx context.Context) string { return infoOf(ctx).id }
 // Address is where the call came from, or empty outside of one.
 func Address(ctx context.Context) string { return infoOf(ctx).address }
 
-// Caller is who makes this call, through the named face. Without an access
+// Caller is who makes this call, through the named API. Without an access
 // token it is the zero Caller, which sees no client.
-func Caller(ctx context.Context, face string) oauthclient.Caller {
+func Caller(ctx context.Context, api string) oauthclient.Caller {
 	principal, ok := auth.PrincipalFrom(ctx)
 	if !ok {
 		return oauthclient.Caller{}
@@ -66,7 +66,7 @@ func Caller(ctx context.Context, face string) oauthclient.Caller {
 		Admin:        principal.HasScope(auth.ScopeAdmin),
 		RequestID:    i.id,
 		Address:      i.address,
-		Face:         face,
+		API:          api,
 	}
 }
 

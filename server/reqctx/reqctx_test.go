@@ -107,7 +107,7 @@ func TestCallerIsWhoTheTokenNames(t *testing.T) {
 			})
 			want := oauthclient.Caller{
 				Organisation: "acme", Home: "acme", Issuer: "https://issuer.example.com", Subject: "urn:xeonr:user:1",
-				ClientID: "console", Admin: true, RequestID: "call-1", Address: tt.address, Face: "xeonr",
+				ClientID: "console", Admin: true, RequestID: "call-1", Address: tt.address, API: "xeonr",
 			}
 			if diff := cmp.Diff(want, reqctx.Caller(authenticated(ctx, t, "oauth:clients:read admin"), "xeonr")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

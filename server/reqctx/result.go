@@ -5,7 +5,7 @@ import "context"
 // A Result is what has come of a call, for who measures it.
 type Result struct {
 	// Code is "ok" or the name of the Connect code that the caller is told, on
-	// the faces that have other words too. Empty: nobody has said.
+	// the APIs that have other words too. Empty: nobody has said.
 	Code string
 	// SecretReleased says that the answer carries a secret.
 	SecretReleased bool

@@ -20,7 +20,7 @@ const lostVersions = 1_000_000
 const recordEvents = `
 INSERT INTO client_events (
 	client_id, organisation, kind, at, secret_version, secret_released,
-	actor_issuer, actor_subject, actor_client_id, actor_organisation, request_id, address, face, reason)
+	actor_issuer, actor_subject, actor_client_id, actor_organisation, request_id, address, api, reason)
 SELECT id, organisation, 'updated', updated_at, secret_version, false,
 	'', 'clientsd serve --accept-rollback', '', '', '', '', 'clientsd', $1
 FROM oauth_clients WHERE has_secret ORDER BY id`

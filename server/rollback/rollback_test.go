@@ -134,7 +134,7 @@ func wantEvent(t *testing.T, db *database.DB, client *ent.OAuthClient) {
 	}
 	want := &ent.ClientEvent{
 		ID: events[0].ID, ClientID: client.ID, Organisation: "acme", Kind: clientevent.KindUpdated, At: client.UpdatedAt,
-		SecretVersion: 1_000_003, ActorSubject: "clientsd serve --accept-rollback", Face: "clientsd",
+		SecretVersion: 1_000_003, ActorSubject: "clientsd serve --accept-rollback", API: "clientsd",
 		Reason: "restored from the backup of 2026-11-21T20:34:38Z",
 	}
 	if diff := cmp.Diff(want, events[0], ignoreEnt); diff != "" {

@@ -34,13 +34,13 @@ func newMetrics(registry *prometheus.Registry, version string) metrics {
 			Name: "clientsd_call_duration_seconds", Help: "Time from a request's header to the end of its answer, by what came of it.",
 			// From a read without contention to the default deadline.
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"face", "method", "code"}),
+		}, []string{"api", "method", "code"}),
 		rotations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "clientsd_rotations_total", Help: "Calls to rotate a secret, by what came of them. A repetition under an idempotency key counts too.",
-		}, []string{"face", "outcome"}),
+		}, []string{"api", "outcome"}),
 		released: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "clientsd_secrets_released_total", Help: "Answers that carried a secret.",
-		}, []string{"face", "method"}),
+		}, []string{"api", "method"}),
 		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "clientsd_verifications_total", Help: "Secrets that were looked at, by which of the client's they matched.",
 		}, []string{"match"}),
@@ -55,8 +55,8 @@ func newMetrics(registry *prometheus.Registry, version string) metrics {
 // A Route is one kind of request, under the name by which it is counted: there
 // are only as many as the server makes when it starts.
 type Route struct {
-	// Face is the contract it belongs to.
-	Face string
+	// API names the API it belongs to.
+	API string
 	// Method is the procedure without the slash in front of it or, beginning with a
 	// slash, the pattern of a path.
 	Method string
@@ -68,9 +68,9 @@ type Route struct {
 
 // Route makes a Route. Its series begin at zero, not with the first call.
 func (t *Telemetry) Route(r Route) *Route {
-	r.ok = t.metrics.durations.WithLabelValues(r.Face, r.Method, codeOK)
+	r.ok = t.metrics.durations.WithLabelValues(r.API, r.Method, codeOK)
 	if r.Rotates {
-		t.metrics.rotations.WithLabelValues(r.Face, codeOK)
+		t.metrics.rotations.WithLabelValues(r.API, codeOK)
 	}
 	return &r
 }
@@ -84,13 +84,13 @@ func (t *Telemetry) Verifications(match string) prometheus.Counter {
 func (m *metrics) count(call Call, took time.Duration) {
 	duration := call.Route.ok
 	if call.Code != codeOK {
-		duration = m.durations.WithLabelValues(call.Route.Face, call.Route.Method, call.Code)
+		duration = m.durations.WithLabelValues(call.Route.API, call.Route.Method, call.Code)
 	}
 	duration.Observe(took.Seconds())
 	if call.Route.Rotates {
-		m.rotations.WithLabelValues(call.Route.Face, call.Code).Inc()
+		m.rotations.WithLabelValues(call.Route.API, call.Code).Inc()
 	}
 	if call.SecretReleased {
-		m.released.WithLabelValues(call.Route.Face, call.Route.Method).Inc()
+		m.released.WithLabelValues(call.Route.API, call.Route.Method).Inc()
 	}
 }

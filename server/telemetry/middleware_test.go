@@ -109,11 +109,11 @@ func TestTheAnswerTellsTheCodeOfACallThatNobodyDescribes(t *testing.T) {
 		{"gRPC in a header", "unauthenticated", header("Grpc-Status", "16")},
 		{"gRPC with a status that is none", "unknown", header("Grpc-Status", "x")},
 	} {
-		serve(made, telemetry.Call{Route: made.Route(telemetry.Route{Face: "test", Method: tt.name})}, tt.handler)
+		serve(made, telemetry.Call{Route: made.Route(telemetry.Route{API: "test", Method: tt.name})}, tt.handler)
 		want = append(want, tt.name+": "+tt.code)
 	}
 	var got []string
-	for _, series := range regexp.MustCompile(`_count\{code="(.*)",face="test",method="(.*)"\} 1\n`).FindAllStringSubmatch(scrape(t, made), -1) {
+	for _, series := range regexp.MustCompile(`_count\{api="test",code="(.*)",method="(.*)"\} 1\n`).FindAllStringSubmatch(scrape(t, made), -1) {
 		got = append(got, series[2]+": "+series[1])
 	}
 	slices.Sort(want)
@@ -125,18 +125,18 @@ func TestTheAnswerTellsTheCodeOfACallThatNobodyDescribes(t *testing.T) {
 
 func TestWhatIsDescribedWinsOverTheAnswer(t *testing.T) {
 	made := start(t)
-	route := made.Route(telemetry.Route{Face: "test", Method: "Rotate", Rotates: true})
+	route := made.Route(telemetry.Route{API: "test", Method: "Rotate", Rotates: true})
 	serve(made, telemetry.Call{Route: route, Code: "not_found"}, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 	})
 	serve(made, telemetry.Call{Route: route, Code: "ok", SecretReleased: true}, func(http.ResponseWriter, *http.Request) {})
 	text := scrape(t, made)
 	for _, want := range []string{
-		`clientsd_call_duration_seconds_count{code="not_found",face="test",method="Rotate"} 1`,
-		`clientsd_call_duration_seconds_count{code="ok",face="test",method="Rotate"} 1`,
-		`clientsd_rotations_total{face="test",outcome="not_found"} 1`,
-		`clientsd_rotations_total{face="test",outcome="ok"} 1`,
-		`clientsd_secrets_released_total{face="test",method="Rotate"} 1`,
+		`clientsd_call_duration_seconds_count{api="test",code="not_found",method="Rotate"} 1`,
+		`clientsd_call_duration_seconds_count{api="test",code="ok",method="Rotate"} 1`,
+		`clientsd_rotations_total{api="test",outcome="not_found"} 1`,
+		`clientsd_rotations_total{api="test",outcome="ok"} 1`,
+		`clientsd_secrets_released_total{api="test",method="Rotate"} 1`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("there is no %s", want)
@@ -148,12 +148,12 @@ func TestWhatIsDescribedWinsOverTheAnswer(t *testing.T) {
 // points.
 func TestSeriesBeginAtZero(t *testing.T) {
 	made := start(t)
-	made.Route(telemetry.Route{Face: "test", Method: "Rotate", Rotates: true})
+	made.Route(telemetry.Route{API: "test", Method: "Rotate", Rotates: true})
 	made.Verifications("none")
 	text := scrape(t, made)
 	for _, want := range []string{
-		`clientsd_call_duration_seconds_count{code="ok",face="test",method="Rotate"} 0`,
-		`clientsd_rotations_total{face="test",outcome="ok"} 0`,
+		`clientsd_call_duration_seconds_count{api="test",code="ok",method="Rotate"} 0`,
+		`clientsd_rotations_total{api="test",outcome="ok"} 0`,
 		`clientsd_verifications_total{match="none"} 0`,
 		`clientsd_calls_in_flight 0`,
 	} {
@@ -165,7 +165,7 @@ func TestSeriesBeginAtZero(t *testing.T) {
 
 func TestAHandlerThatAbortsIsNotInFlightForEver(t *testing.T) {
 	made := start(t)
-	call := telemetry.Call{Route: made.Route(telemetry.Route{Face: "test", Method: "Abort"})}
+	call := telemetry.Call{Route: made.Route(telemetry.Route{API: "test", Method: "Abort"})}
 	func() {
 		defer func() {
 			if cause, _ := recover().(error); !errors.Is(cause, http.ErrAbortHandler) {
@@ -181,7 +181,7 @@ func TestAHandlerThatAbortsIsNotInFlightForEver(t *testing.T) {
 
 func TestAHandlerCanFlushAndReachTheWriterUnderneath(t *testing.T) {
 	made := start(t)
-	call := telemetry.Call{Route: made.Route(telemetry.Route{Face: "test", Method: "Stream"})}
+	call := telemetry.Call{Route: made.Route(telemetry.Route{API: "test", Method: "Stream"})}
 	recorder := serve(made, call, func(w http.ResponseWriter, _ *http.Request) {
 		if flusher, ok := w.(http.Flusher); ok {
 			flusher.Flush()

@@ -68,7 +68,7 @@ func endSpan(span trace.Span, r *http.Request, call Call, told *answer) {
 	span.SetAttributes(
 		semconv.HTTPRequestMethodKey.String(methodOf(r)),
 		semconv.HTTPResponseStatusCode(max(told.status, http.StatusOK)),
-		attribute.String("clientsd.face", call.Route.Face),
+		attribute.String("clientsd.api", call.Route.API),
 		attribute.String("clientsd.code", call.Code),
 		attribute.String("clientsd.request_id", call.ID),
 	)

@@ -56,7 +56,7 @@ table "client_events" {
     null = false
     type = varchar
   }
-  column "face" {
+  column "api" {
     null = false
     type = varchar
   }

@@ -61,7 +61,7 @@ func badToken(err error) failure {
 	}
 }
 
-// failureOf is the one table of this face. Everything it does not know is the
+// failureOf is the one table of this API. Everything it does not know is the
 // fixed sentence.
 func failureOf(err error, unavailable func(error) bool) failure {
 	var known failure
@@ -120,7 +120,7 @@ func (h *Handler) Busy(w http.ResponseWriter, _ *http.Request) { answer(w, errUn
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	told := failureOf(err, h.Unavailable)
 	if told.status == http.StatusInternalServerError || h.Unavailable(err) || errors.Is(err, oauthclient.ErrRepeat) {
-		h.Log.ErrorContext(r.Context(), "call failed", "face", Face, "status", told.status, "error", err)
+		h.Log.ErrorContext(r.Context(), "call failed", "api", API, "status", told.status, "error", err)
 	}
 	answer(w, told)
 }

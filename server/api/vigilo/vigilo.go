@@ -1,4 +1,4 @@
-// Package vigilo is the face of Vigilo's REST endpoint for the rotation of a
+// Package vigilo is Vigilo's REST endpoint for the rotation of a
 // client's secret. A caller of Vigilo changes only the host.
 //
 // It rotates through the domain and never writes to the database itself.
@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	// Face names this face in events and on the command line.
-	Face = "vigilo"
+	// API names this API in events and on the command line.
+	API = "vigilo"
 
 	// timeFormat is RFC 3339 with six digits of a second and a numeric offset.
 	timeFormat = "2006-01-02T15:04:05.000000-07:00"
@@ -50,7 +50,7 @@ type Handler struct {
 	Timeout time.Duration
 }
 
-// Owns reports whether a path belongs to this face. It looks at the path as it
+// Owns reports whether a path belongs to this API. It looks at the path as it
 // was sent: a router would redirect a path with an empty client id.
 func Owns(r *http.Request) bool {
 	_, ours := clientID(r.URL)
@@ -122,10 +122,10 @@ func (h *Handler) rotate(ctx context.Context, r *http.Request) (oauthclient.Reco
 	if err != nil {
 		return oauthclient.Record{}, err
 	}
-	return h.Store.Rotate(ctx, reqctx.Caller(ctx, Face), oauthclient.RotateInput{ClientID: id, Release: true, Key: key})
+	return h.Store.Rotate(ctx, reqctx.Caller(ctx, API), oauthclient.RotateInput{ClientID: id, Release: true, Key: key})
 }
 
-// clientID is the client a path of this face names: empty in any of the four
+// clientID is the client a path of this API names: empty in any of the four
 // spellings of a missing one.
 func clientID(location *url.URL) (id string, ours bool) {
 	parts := strings.Split(location.EscapedPath(), "/")

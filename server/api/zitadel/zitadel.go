@@ -1,4 +1,4 @@
-// Package zitadel is the face of ZITADEL's management API: the one method that
+// Package zitadel is ZITADEL's management API: the one method that
 // rotates a client's secret, over gRPC, gRPC-Web, Connect and REST. A caller of
 // ZITADEL changes only the host.
 //
@@ -20,8 +20,8 @@ import (
 	"clientsd/server/reqctx"
 )
 
-// Face names this face in events and on the command line.
-const Face = "zitadel"
+// API names this API in events and on the command line.
+const API = "zitadel"
 
 // OrganisationHeader names the organisation to act in: an HTTP header, and
 // metadata of gRPC.
@@ -78,7 +78,7 @@ func (s *Service) RegenerateOIDCClientSecret(
 // actingCaller is the caller in the organisation that the metadata names: the
 // caller's own, or any for an admin.
 func actingCaller(ctx context.Context) (oauthclient.Caller, error) {
-	caller := reqctx.Caller(ctx, Face)
+	caller := reqctx.Caller(ctx, API)
 	info, ok := connect.CallInfoForHandlerContext(ctx)
 	if !ok {
 		return caller, nil

@@ -10,7 +10,6 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -23,134 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// SecretMatch says which of a client's secrets was presented.
-type SecretMatch int32
-
-const (
-	// None of them.
-	SecretMatch_SECRET_MATCH_UNSPECIFIED SecretMatch = 0
-	// The newest.
-	SecretMatch_SECRET_MATCH_CURRENT SecretMatch = 1
-	// The one before, inside the overlap its rotation was given.
-	SecretMatch_SECRET_MATCH_PREVIOUS SecretMatch = 2
-)
-
-// Enum value maps for SecretMatch.
-var (
-	SecretMatch_name = map[int32]string{
-		0: "SECRET_MATCH_UNSPECIFIED",
-		1: "SECRET_MATCH_CURRENT",
-		2: "SECRET_MATCH_PREVIOUS",
-	}
-	SecretMatch_value = map[string]int32{
-		"SECRET_MATCH_UNSPECIFIED": 0,
-		"SECRET_MATCH_CURRENT":     1,
-		"SECRET_MATCH_PREVIOUS":    2,
-	}
-)
-
-func (x SecretMatch) Enum() *SecretMatch {
-	p := new(SecretMatch)
-	*p = x
-	return p
-}
-
-func (x SecretMatch) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (SecretMatch) Descriptor() protoreflect.EnumDescriptor {
-	return file_clientsd_v1_secrets_service_proto_enumTypes[0].Descriptor()
-}
-
-func (SecretMatch) Type() protoreflect.EnumType {
-	return &file_clientsd_v1_secrets_service_proto_enumTypes[0]
-}
-
-func (x SecretMatch) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use SecretMatch.Descriptor instead.
-func (SecretMatch) EnumDescriptor() ([]byte, []int) {
-	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{0}
-}
-
-// ClientEventKind says what an event is about.
-type ClientEventKind int32
-
-const (
-	// Never sent.
-	ClientEventKind_CLIENT_EVENT_KIND_UNSPECIFIED ClientEventKind = 0
-	// The client was registered.
-	ClientEventKind_CLIENT_EVENT_KIND_CREATED ClientEventKind = 1
-	// Fields of the client were changed.
-	ClientEventKind_CLIENT_EVENT_KIND_UPDATED ClientEventKind = 2
-	// The client was deleted.
-	ClientEventKind_CLIENT_EVENT_KIND_DELETED ClientEventKind = 3
-	// The client was given a logo.
-	ClientEventKind_CLIENT_EVENT_KIND_LOGO_UPLOADED ClientEventKind = 4
-	// The client was given a new secret.
-	ClientEventKind_CLIENT_EVENT_KIND_SECRET_ROTATED ClientEventKind = 5
-	// The secret was shown, without a change: read, or asked for once more under
-	// the idempotency key of the call that made it.
-	ClientEventKind_CLIENT_EVENT_KIND_SECRET_READ ClientEventKind = 6
-	// The overlap of a rotation was ended early.
-	ClientEventKind_CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED ClientEventKind = 7
-)
-
-// Enum value maps for ClientEventKind.
-var (
-	ClientEventKind_name = map[int32]string{
-		0: "CLIENT_EVENT_KIND_UNSPECIFIED",
-		1: "CLIENT_EVENT_KIND_CREATED",
-		2: "CLIENT_EVENT_KIND_UPDATED",
-		3: "CLIENT_EVENT_KIND_DELETED",
-		4: "CLIENT_EVENT_KIND_LOGO_UPLOADED",
-		5: "CLIENT_EVENT_KIND_SECRET_ROTATED",
-		6: "CLIENT_EVENT_KIND_SECRET_READ",
-		7: "CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED",
-	}
-	ClientEventKind_value = map[string]int32{
-		"CLIENT_EVENT_KIND_UNSPECIFIED":             0,
-		"CLIENT_EVENT_KIND_CREATED":                 1,
-		"CLIENT_EVENT_KIND_UPDATED":                 2,
-		"CLIENT_EVENT_KIND_DELETED":                 3,
-		"CLIENT_EVENT_KIND_LOGO_UPLOADED":           4,
-		"CLIENT_EVENT_KIND_SECRET_ROTATED":          5,
-		"CLIENT_EVENT_KIND_SECRET_READ":             6,
-		"CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED": 7,
-	}
-)
-
-func (x ClientEventKind) Enum() *ClientEventKind {
-	p := new(ClientEventKind)
-	*p = x
-	return p
-}
-
-func (x ClientEventKind) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (ClientEventKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_clientsd_v1_secrets_service_proto_enumTypes[1].Descriptor()
-}
-
-func (ClientEventKind) Type() protoreflect.EnumType {
-	return &file_clientsd_v1_secrets_service_proto_enumTypes[1]
-}
-
-func (x ClientEventKind) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use ClientEventKind.Descriptor instead.
-func (ClientEventKind) EnumDescriptor() ([]byte, []int) {
-	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{1}
-}
-
-// VerifySecretRequest presents a secret.
+// VerifySecretRequest is the request of VerifySecret.
 type VerifySecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client that presented the secret. Empty is refused.
@@ -205,15 +77,15 @@ func (x *VerifySecretRequest) GetSecret() string {
 	return ""
 }
 
-// VerifySecretResponse says what the secret is.
+// VerifySecretResponse is the answer of VerifySecret.
 type VerifySecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the secret is valid for the client.
 	Valid bool `protobuf:"varint,1,opt,name=valid,proto3" json:"valid,omitempty"`
-	// Which of the client's secrets it is. Unspecified when not valid.
+	// Which of the client's secrets was presented. SECRET_MATCH_NONE if `valid` is false.
 	Matched SecretMatch `protobuf:"varint,2,opt,name=matched,proto3,enum=clientsd.v1.SecretMatch" json:"matched,omitempty"`
-	// The version of the secret it is: 1 for the one the client was created
-	// with, one more for each rotation. 0 when not valid.
+	// The version of the presented secret. Version 1 is the secret that the client
+	// was created with; each rotation adds one. 0 if `valid` is false.
 	SecretVersion int64 `protobuf:"varint,3,opt,name=secret_version,json=secretVersion,proto3" json:"secret_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -270,7 +142,7 @@ func (x *VerifySecretResponse) GetSecretVersion() int64 {
 	return 0
 }
 
-// RevokePreviousSecretRequest names a client.
+// RevokePreviousSecretRequest is the request of RevokePreviousSecret.
 type RevokePreviousSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client. Empty is refused.
@@ -316,7 +188,7 @@ func (x *RevokePreviousSecretRequest) GetClientId() string {
 	return ""
 }
 
-// RevokePreviousSecretResponse says what is valid now.
+// RevokePreviousSecretResponse is the answer of RevokePreviousSecret.
 type RevokePreviousSecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether there was a previous secret to revoke.
@@ -371,14 +243,14 @@ func (x *RevokePreviousSecretResponse) GetSecretVersion() int64 {
 	return 0
 }
 
-// ListClientEventsRequest names a client.
+// ListClientEventsRequest is the request of ListClientEvents.
 type ListClientEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The client, also one that was deleted. Empty is refused.
+	// The client. It may be deleted. Empty is refused.
 	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// At most so many events in the answer, up to 1000. Absent or 0: 100.
+	// The largest number of events in the answer, up to 1000. Absent or 0: 100.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// The `nextPageToken` of the answer before. Absent or empty: the first page.
+	// The `nextPageToken` of the previous answer. Absent or empty: the first page.
 	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -435,13 +307,12 @@ func (x *ListClientEventsRequest) GetPageToken() string {
 	return ""
 }
 
-// ListClientEventsResponse carries events.
+// ListClientEventsResponse is the answer of ListClientEvents.
 type ListClientEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The events, the newest first. Empty: none.
 	Events []*ClientEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
-	// What to send as `pageToken` for the page after this one. Empty: this was
-	// the last.
+	// The `pageToken` of the next page. Empty: this page is the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -491,212 +362,11 @@ func (x *ListClientEventsResponse) GetNextPageToken() string {
 	return ""
 }
 
-// A ClientEvent is one committed change of a client, or one release of its
-// secret. It never holds a secret.
-type ClientEvent struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// What happened.
-	Kind ClientEventKind `protobuf:"varint,1,opt,name=kind,proto3,enum=clientsd.v1.ClientEventKind" json:"kind,omitempty"`
-	// The client it happened to.
-	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// When, by the clock of the database.
-	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
-	// The version of the client's secret after it. 0: the client has none.
-	SecretVersion int64 `protobuf:"varint,4,opt,name=secret_version,json=secretVersion,proto3" json:"secret_version,omitempty"`
-	// Whether the answer to the call carried the secret.
-	SecretReleased bool `protobuf:"varint,5,opt,name=secret_released,json=secretReleased,proto3" json:"secret_released,omitempty"`
-	// Who did it.
-	Actor *ClientEventActor `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
-	// Which call did it: the id that is in its answer and in the log.
-	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The address the call came from.
-	Address string `protobuf:"bytes,8,opt,name=address,proto3" json:"address,omitempty"`
-	// The contract the call spoke: xeonr, zitadel, vigilo or clientsd.
-	Face string `protobuf:"bytes,9,opt,name=face,proto3" json:"face,omitempty"`
-	// Why, if the caller said so. Empty: not said.
-	Reason        string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ClientEvent) Reset() {
-	*x = ClientEvent{}
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ClientEvent) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ClientEvent) ProtoMessage() {}
-
-func (x *ClientEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ClientEvent.ProtoReflect.Descriptor instead.
-func (*ClientEvent) Descriptor() ([]byte, []int) {
-	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *ClientEvent) GetKind() ClientEventKind {
-	if x != nil {
-		return x.Kind
-	}
-	return ClientEventKind_CLIENT_EVENT_KIND_UNSPECIFIED
-}
-
-func (x *ClientEvent) GetClientId() string {
-	if x != nil {
-		return x.ClientId
-	}
-	return ""
-}
-
-func (x *ClientEvent) GetAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.At
-	}
-	return nil
-}
-
-func (x *ClientEvent) GetSecretVersion() int64 {
-	if x != nil {
-		return x.SecretVersion
-	}
-	return 0
-}
-
-func (x *ClientEvent) GetSecretReleased() bool {
-	if x != nil {
-		return x.SecretReleased
-	}
-	return false
-}
-
-func (x *ClientEvent) GetActor() *ClientEventActor {
-	if x != nil {
-		return x.Actor
-	}
-	return nil
-}
-
-func (x *ClientEvent) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *ClientEvent) GetAddress() string {
-	if x != nil {
-		return x.Address
-	}
-	return ""
-}
-
-func (x *ClientEvent) GetFace() string {
-	if x != nil {
-		return x.Face
-	}
-	return ""
-}
-
-func (x *ClientEvent) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-// A ClientEventActor is the holder of an access token.
-type ClientEventActor struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The iss of the token.
-	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	// The sub of the token.
-	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
-	// The client the token was issued to. Empty: it named none.
-	ClientId string `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// The organisation of the token.
-	Organisation  string `protobuf:"bytes,4,opt,name=organisation,proto3" json:"organisation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ClientEventActor) Reset() {
-	*x = ClientEventActor{}
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ClientEventActor) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ClientEventActor) ProtoMessage() {}
-
-func (x *ClientEventActor) ProtoReflect() protoreflect.Message {
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ClientEventActor.ProtoReflect.Descriptor instead.
-func (*ClientEventActor) Descriptor() ([]byte, []int) {
-	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *ClientEventActor) GetIssuer() string {
-	if x != nil {
-		return x.Issuer
-	}
-	return ""
-}
-
-func (x *ClientEventActor) GetSubject() string {
-	if x != nil {
-		return x.Subject
-	}
-	return ""
-}
-
-func (x *ClientEventActor) GetClientId() string {
-	if x != nil {
-		return x.ClientId
-	}
-	return ""
-}
-
-func (x *ClientEventActor) GetOrganisation() string {
-	if x != nil {
-		return x.Organisation
-	}
-	return ""
-}
-
 var File_clientsd_v1_secrets_service_proto protoreflect.FileDescriptor
 
 const file_clientsd_v1_secrets_service_proto_rawDesc = "" +
 	"\n" +
-	"!clientsd/v1/secrets_service.proto\x12\vclientsd.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"c\n" +
+	"!clientsd/v1/secrets_service.proto\x12\vclientsd.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1eclientsd/v1/client_event.proto\x1a\x1eclientsd/v1/secret_match.proto\"c\n" +
 	"\x13VerifySecretRequest\x12%\n" +
 	"\tclient_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\bclientId\x12%\n" +
 	"\x06secret\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80\x02\x80\x01\x01R\x06secret\"\x87\x01\n" +
@@ -717,38 +387,7 @@ const file_clientsd_v1_secrets_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"t\n" +
 	"\x18ListClientEventsResponse\x120\n" +
 	"\x06events\x18\x01 \x03(\v2\x18.clientsd.v1.ClientEventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf2\x02\n" +
-	"\vClientEvent\x120\n" +
-	"\x04kind\x18\x01 \x01(\x0e2\x1c.clientsd.v1.ClientEventKindR\x04kind\x12\x1b\n" +
-	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12%\n" +
-	"\x0esecret_version\x18\x04 \x01(\x03R\rsecretVersion\x12'\n" +
-	"\x0fsecret_released\x18\x05 \x01(\bR\x0esecretReleased\x123\n" +
-	"\x05actor\x18\x06 \x01(\v2\x1d.clientsd.v1.ClientEventActorR\x05actor\x12\x1d\n" +
-	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\x12\x18\n" +
-	"\aaddress\x18\b \x01(\tR\aaddress\x12\x12\n" +
-	"\x04face\x18\t \x01(\tR\x04face\x12\x16\n" +
-	"\x06reason\x18\n" +
-	" \x01(\tR\x06reason\"\x85\x01\n" +
-	"\x10ClientEventActor\x12\x16\n" +
-	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x18\n" +
-	"\asubject\x18\x02 \x01(\tR\asubject\x12\x1b\n" +
-	"\tclient_id\x18\x03 \x01(\tR\bclientId\x12\"\n" +
-	"\forganisation\x18\x04 \x01(\tR\forganisation*`\n" +
-	"\vSecretMatch\x12\x1c\n" +
-	"\x18SECRET_MATCH_UNSPECIFIED\x10\x00\x12\x18\n" +
-	"\x14SECRET_MATCH_CURRENT\x10\x01\x12\x19\n" +
-	"\x15SECRET_MATCH_PREVIOUS\x10\x02*\xae\x02\n" +
-	"\x0fClientEventKind\x12!\n" +
-	"\x1dCLIENT_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
-	"\x19CLIENT_EVENT_KIND_CREATED\x10\x01\x12\x1d\n" +
-	"\x19CLIENT_EVENT_KIND_UPDATED\x10\x02\x12\x1d\n" +
-	"\x19CLIENT_EVENT_KIND_DELETED\x10\x03\x12#\n" +
-	"\x1fCLIENT_EVENT_KIND_LOGO_UPLOADED\x10\x04\x12$\n" +
-	" CLIENT_EVENT_KIND_SECRET_ROTATED\x10\x05\x12!\n" +
-	"\x1dCLIENT_EVENT_KIND_SECRET_READ\x10\x06\x12-\n" +
-	")CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED\x10\a2\xb3\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xb3\x02\n" +
 	"\x0eSecretsService\x12S\n" +
 	"\fVerifySecret\x12 .clientsd.v1.VerifySecretRequest\x1a!.clientsd.v1.VerifySecretResponse\x12k\n" +
 	"\x14RevokePreviousSecret\x12(.clientsd.v1.RevokePreviousSecretRequest\x1a).clientsd.v1.RevokePreviousSecretResponse\x12_\n" +
@@ -767,38 +406,31 @@ func file_clientsd_v1_secrets_service_proto_rawDescGZIP() []byte {
 	return file_clientsd_v1_secrets_service_proto_rawDescData
 }
 
-var file_clientsd_v1_secrets_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_clientsd_v1_secrets_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_clientsd_v1_secrets_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_clientsd_v1_secrets_service_proto_goTypes = []any{
-	(SecretMatch)(0),                     // 0: clientsd.v1.SecretMatch
-	(ClientEventKind)(0),                 // 1: clientsd.v1.ClientEventKind
-	(*VerifySecretRequest)(nil),          // 2: clientsd.v1.VerifySecretRequest
-	(*VerifySecretResponse)(nil),         // 3: clientsd.v1.VerifySecretResponse
-	(*RevokePreviousSecretRequest)(nil),  // 4: clientsd.v1.RevokePreviousSecretRequest
-	(*RevokePreviousSecretResponse)(nil), // 5: clientsd.v1.RevokePreviousSecretResponse
-	(*ListClientEventsRequest)(nil),      // 6: clientsd.v1.ListClientEventsRequest
-	(*ListClientEventsResponse)(nil),     // 7: clientsd.v1.ListClientEventsResponse
-	(*ClientEvent)(nil),                  // 8: clientsd.v1.ClientEvent
-	(*ClientEventActor)(nil),             // 9: clientsd.v1.ClientEventActor
-	(*timestamppb.Timestamp)(nil),        // 10: google.protobuf.Timestamp
+	(*VerifySecretRequest)(nil),          // 0: clientsd.v1.VerifySecretRequest
+	(*VerifySecretResponse)(nil),         // 1: clientsd.v1.VerifySecretResponse
+	(*RevokePreviousSecretRequest)(nil),  // 2: clientsd.v1.RevokePreviousSecretRequest
+	(*RevokePreviousSecretResponse)(nil), // 3: clientsd.v1.RevokePreviousSecretResponse
+	(*ListClientEventsRequest)(nil),      // 4: clientsd.v1.ListClientEventsRequest
+	(*ListClientEventsResponse)(nil),     // 5: clientsd.v1.ListClientEventsResponse
+	(SecretMatch)(0),                     // 6: clientsd.v1.SecretMatch
+	(*ClientEvent)(nil),                  // 7: clientsd.v1.ClientEvent
 }
 var file_clientsd_v1_secrets_service_proto_depIdxs = []int32{
-	0,  // 0: clientsd.v1.VerifySecretResponse.matched:type_name -> clientsd.v1.SecretMatch
-	8,  // 1: clientsd.v1.ListClientEventsResponse.events:type_name -> clientsd.v1.ClientEvent
-	1,  // 2: clientsd.v1.ClientEvent.kind:type_name -> clientsd.v1.ClientEventKind
-	10, // 3: clientsd.v1.ClientEvent.at:type_name -> google.protobuf.Timestamp
-	9,  // 4: clientsd.v1.ClientEvent.actor:type_name -> clientsd.v1.ClientEventActor
-	2,  // 5: clientsd.v1.SecretsService.VerifySecret:input_type -> clientsd.v1.VerifySecretRequest
-	4,  // 6: clientsd.v1.SecretsService.RevokePreviousSecret:input_type -> clientsd.v1.RevokePreviousSecretRequest
-	6,  // 7: clientsd.v1.SecretsService.ListClientEvents:input_type -> clientsd.v1.ListClientEventsRequest
-	3,  // 8: clientsd.v1.SecretsService.VerifySecret:output_type -> clientsd.v1.VerifySecretResponse
-	5,  // 9: clientsd.v1.SecretsService.RevokePreviousSecret:output_type -> clientsd.v1.RevokePreviousSecretResponse
-	7,  // 10: clientsd.v1.SecretsService.ListClientEvents:output_type -> clientsd.v1.ListClientEventsResponse
-	8,  // [8:11] is the sub-list for method output_type
-	5,  // [5:8] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	6, // 0: clientsd.v1.VerifySecretResponse.matched:type_name -> clientsd.v1.SecretMatch
+	7, // 1: clientsd.v1.ListClientEventsResponse.events:type_name -> clientsd.v1.ClientEvent
+	0, // 2: clientsd.v1.SecretsService.VerifySecret:input_type -> clientsd.v1.VerifySecretRequest
+	2, // 3: clientsd.v1.SecretsService.RevokePreviousSecret:input_type -> clientsd.v1.RevokePreviousSecretRequest
+	4, // 4: clientsd.v1.SecretsService.ListClientEvents:input_type -> clientsd.v1.ListClientEventsRequest
+	1, // 5: clientsd.v1.SecretsService.VerifySecret:output_type -> clientsd.v1.VerifySecretResponse
+	3, // 6: clientsd.v1.SecretsService.RevokePreviousSecret:output_type -> clientsd.v1.RevokePreviousSecretResponse
+	5, // 7: clientsd.v1.SecretsService.ListClientEvents:output_type -> clientsd.v1.ListClientEventsResponse
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_clientsd_v1_secrets_service_proto_init() }
@@ -806,19 +438,20 @@ func file_clientsd_v1_secrets_service_proto_init() {
 	if File_clientsd_v1_secrets_service_proto != nil {
 		return
 	}
+	file_clientsd_v1_client_event_proto_init()
+	file_clientsd_v1_secret_match_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_clientsd_v1_secrets_service_proto_rawDesc), len(file_clientsd_v1_secrets_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   8,
+			NumEnums:      0,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_clientsd_v1_secrets_service_proto_goTypes,
 		DependencyIndexes: file_clientsd_v1_secrets_service_proto_depIdxs,
-		EnumInfos:         file_clientsd_v1_secrets_service_proto_enumTypes,
 		MessageInfos:      file_clientsd_v1_secrets_service_proto_msgTypes,
 	}.Build()
 	File_clientsd_v1_secrets_service_proto = out.File

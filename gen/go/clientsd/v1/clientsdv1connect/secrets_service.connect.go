@@ -49,22 +49,24 @@ type SecretsServiceClient interface {
 	// VerifySecret says whether a secret is valid for a client now.
 	//
 	// An unknown client, a client of another organisation, a public client and a
-	// wrong secret all give the same answer, `valid` false.
+	// wrong secret all get the same answer: `valid` is false and `matched` is
+	// SECRET_MATCH_NONE.
 	//
-	// Scope: oauth:clients:verify. A POST only: a secret has no place in a URL.
+	// Scope: oauth:clients:verify. Only as a POST: a secret does not belong in a URL.
 	VerifySecret(context.Context, *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error)
-	// RevokePreviousSecret ends the overlap of a rotation early: only the newest
-	// secret is valid from the moment the answer is sent. Without an overlap it
+	// RevokePreviousSecret ends the overlap of a rotation early. From the moment
+	// the answer is sent, only the newest secret is valid. Without an overlap it
 	// changes nothing.
 	//
 	// Scope: oauth:clients:manage. Errors: not_found; failed_precondition for a
 	// public client.
 	RevokePreviousSecret(context.Context, *v1.RevokePreviousSecretRequest) (*v1.RevokePreviousSecretResponse, error)
-	// ListClientEvents returns what happened to a client, the newest first. The
-	// events of a client outlive it.
+	// ListClientEvents returns what happened to a client, the newest event first.
+	// The events of a client stay after the client is deleted. A client that never
+	// existed has no events.
 	//
 	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that
-	// was not issued for this query. A client that never was has no events.
+	// was not issued for this query.
 	ListClientEvents(context.Context, *v1.ListClientEventsRequest) (*v1.ListClientEventsResponse, error)
 }
 
@@ -139,22 +141,24 @@ type SecretsServiceHandler interface {
 	// VerifySecret says whether a secret is valid for a client now.
 	//
 	// An unknown client, a client of another organisation, a public client and a
-	// wrong secret all give the same answer, `valid` false.
+	// wrong secret all get the same answer: `valid` is false and `matched` is
+	// SECRET_MATCH_NONE.
 	//
-	// Scope: oauth:clients:verify. A POST only: a secret has no place in a URL.
+	// Scope: oauth:clients:verify. Only as a POST: a secret does not belong in a URL.
 	VerifySecret(context.Context, *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error)
-	// RevokePreviousSecret ends the overlap of a rotation early: only the newest
-	// secret is valid from the moment the answer is sent. Without an overlap it
+	// RevokePreviousSecret ends the overlap of a rotation early. From the moment
+	// the answer is sent, only the newest secret is valid. Without an overlap it
 	// changes nothing.
 	//
 	// Scope: oauth:clients:manage. Errors: not_found; failed_precondition for a
 	// public client.
 	RevokePreviousSecret(context.Context, *v1.RevokePreviousSecretRequest) (*v1.RevokePreviousSecretResponse, error)
-	// ListClientEvents returns what happened to a client, the newest first. The
-	// events of a client outlive it.
+	// ListClientEvents returns what happened to a client, the newest event first.
+	// The events of a client stay after the client is deleted. A client that never
+	// existed has no events.
 	//
 	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that
-	// was not issued for this query. A client that never was has no events.
+	// was not issued for this query.
 	ListClientEvents(context.Context, *v1.ListClientEventsRequest) (*v1.ListClientEventsResponse, error)
 }
 

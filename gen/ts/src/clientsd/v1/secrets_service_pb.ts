@@ -2,21 +2,23 @@
 // @generated from file clientsd/v1/secrets_service.proto (package clientsd.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ClientEvent } from "./client_event_pb.js";
+import { file_clientsd_v1_client_event } from "./client_event_pb.js";
+import type { SecretMatch } from "./secret_match_pb.js";
+import { file_clientsd_v1_secret_match } from "./secret_match_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file clientsd/v1/secrets_service.proto.
  */
 export const file_clientsd_v1_secrets_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFjbGllbnRzZC92MS9zZWNyZXRzX3NlcnZpY2UucHJvdG8SC2NsaWVudHNkLnYxIlEKE1ZlcmlmeVNlY3JldFJlcXVlc3QSGwoJY2xpZW50X2lkGAEgASgJQgi6SAVyA7ABARIdCgZzZWNyZXQYAiABKAlCDYABAbpIB3IFEAEYgAIiaAoUVmVyaWZ5U2VjcmV0UmVzcG9uc2USDQoFdmFsaWQYASABKAgSKQoHbWF0Y2hlZBgCIAEoDjIYLmNsaWVudHNkLnYxLlNlY3JldE1hdGNoEhYKDnNlY3JldF92ZXJzaW9uGAMgASgDIjoKG1Jldm9rZVByZXZpb3VzU2VjcmV0UmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBIkcKHFJldm9rZVByZXZpb3VzU2VjcmV0UmVzcG9uc2USDwoHcmV2b2tlZBgBIAEoCBIWCg5zZWNyZXRfdmVyc2lvbhgCIAEoAyJzChdMaXN0Q2xpZW50RXZlbnRzUmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiABCJdChhMaXN0Q2xpZW50RXZlbnRzUmVzcG9uc2USKAoGZXZlbnRzGAEgAygLMhguY2xpZW50c2QudjEuQ2xpZW50RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpYCCgtDbGllbnRFdmVudBIqCgRraW5kGAEgASgOMhwuY2xpZW50c2QudjEuQ2xpZW50RXZlbnRLaW5kEhEKCWNsaWVudF9pZBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2VjcmV0X3ZlcnNpb24YBCABKAMSFwoPc2VjcmV0X3JlbGVhc2VkGAUgASgIEiwKBWFjdG9yGAYgASgLMh0uY2xpZW50c2QudjEuQ2xpZW50RXZlbnRBY3RvchISCgpyZXF1ZXN0X2lkGAcgASgJEg8KB2FkZHJlc3MYCCABKAkSDAoEZmFjZRgJIAEoCRIOCgZyZWFzb24YCiABKAkiXAoQQ2xpZW50RXZlbnRBY3RvchIOCgZpc3N1ZXIYASABKAkSDwoHc3ViamVjdBgCIAEoCRIRCgljbGllbnRfaWQYAyABKAkSFAoMb3JnYW5pc2F0aW9uGAQgASgJKmAKC1NlY3JldE1hdGNoEhwKGFNFQ1JFVF9NQVRDSF9VTlNQRUNJRklFRBAAEhgKFFNFQ1JFVF9NQVRDSF9DVVJSRU5UEAESGQoVU0VDUkVUX01BVENIX1BSRVZJT1VTEAIqrgIKD0NsaWVudEV2ZW50S2luZBIhCh1DTElFTlRfRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEh0KGUNMSUVOVF9FVkVOVF9LSU5EX0NSRUFURUQQARIdChlDTElFTlRfRVZFTlRfS0lORF9VUERBVEVEEAISHQoZQ0xJRU5UX0VWRU5UX0tJTkRfREVMRVRFRBADEiMKH0NMSUVOVF9FVkVOVF9LSU5EX0xPR09fVVBMT0FERUQQBBIkCiBDTElFTlRfRVZFTlRfS0lORF9TRUNSRVRfUk9UQVRFRBAFEiEKHUNMSUVOVF9FVkVOVF9LSU5EX1NFQ1JFVF9SRUFEEAYSLQopQ0xJRU5UX0VWRU5UX0tJTkRfUFJFVklPVVNfU0VDUkVUX1JFVk9LRUQQBzKzAgoOU2VjcmV0c1NlcnZpY2USUwoMVmVyaWZ5U2VjcmV0EiAuY2xpZW50c2QudjEuVmVyaWZ5U2VjcmV0UmVxdWVzdBohLmNsaWVudHNkLnYxLlZlcmlmeVNlY3JldFJlc3BvbnNlEmsKFFJldm9rZVByZXZpb3VzU2VjcmV0EiguY2xpZW50c2QudjEuUmV2b2tlUHJldmlvdXNTZWNyZXRSZXF1ZXN0GikuY2xpZW50c2QudjEuUmV2b2tlUHJldmlvdXNTZWNyZXRSZXNwb25zZRJfChBMaXN0Q2xpZW50RXZlbnRzEiQuY2xpZW50c2QudjEuTGlzdENsaWVudEV2ZW50c1JlcXVlc3QaJS5jbGllbnRzZC52MS5MaXN0Q2xpZW50RXZlbnRzUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiFjbGllbnRzZC92MS9zZWNyZXRzX3NlcnZpY2UucHJvdG8SC2NsaWVudHNkLnYxIlEKE1ZlcmlmeVNlY3JldFJlcXVlc3QSGwoJY2xpZW50X2lkGAEgASgJQgi6SAVyA7ABARIdCgZzZWNyZXQYAiABKAlCDYABAbpIB3IFEAEYgAIiaAoUVmVyaWZ5U2VjcmV0UmVzcG9uc2USDQoFdmFsaWQYASABKAgSKQoHbWF0Y2hlZBgCIAEoDjIYLmNsaWVudHNkLnYxLlNlY3JldE1hdGNoEhYKDnNlY3JldF92ZXJzaW9uGAMgASgDIjoKG1Jldm9rZVByZXZpb3VzU2VjcmV0UmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBIkcKHFJldm9rZVByZXZpb3VzU2VjcmV0UmVzcG9uc2USDwoHcmV2b2tlZBgBIAEoCBIWCg5zZWNyZXRfdmVyc2lvbhgCIAEoAyJzChdMaXN0Q2xpZW50RXZlbnRzUmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiABCJdChhMaXN0Q2xpZW50RXZlbnRzUmVzcG9uc2USKAoGZXZlbnRzGAEgAygLMhguY2xpZW50c2QudjEuQ2xpZW50RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMrMCCg5TZWNyZXRzU2VydmljZRJTCgxWZXJpZnlTZWNyZXQSIC5jbGllbnRzZC52MS5WZXJpZnlTZWNyZXRSZXF1ZXN0GiEuY2xpZW50c2QudjEuVmVyaWZ5U2VjcmV0UmVzcG9uc2USawoUUmV2b2tlUHJldmlvdXNTZWNyZXQSKC5jbGllbnRzZC52MS5SZXZva2VQcmV2aW91c1NlY3JldFJlcXVlc3QaKS5jbGllbnRzZC52MS5SZXZva2VQcmV2aW91c1NlY3JldFJlc3BvbnNlEl8KEExpc3RDbGllbnRFdmVudHMSJC5jbGllbnRzZC52MS5MaXN0Q2xpZW50RXZlbnRzUmVxdWVzdBolLmNsaWVudHNkLnYxLkxpc3RDbGllbnRFdmVudHNSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_clientsd_v1_client_event, file_clientsd_v1_secret_match]);
 
 /**
- * VerifySecretRequest presents a secret.
+ * VerifySecretRequest is the request of VerifySecret.
  *
  * @generated from message clientsd.v1.VerifySecretRequest
  */
@@ -44,7 +46,7 @@ export const VerifySecretRequestSchema: GenMessage<VerifySecretRequest> = /*@__P
   messageDesc(file_clientsd_v1_secrets_service, 0);
 
 /**
- * VerifySecretResponse says what the secret is.
+ * VerifySecretResponse is the answer of VerifySecret.
  *
  * @generated from message clientsd.v1.VerifySecretResponse
  */
@@ -57,15 +59,15 @@ export type VerifySecretResponse = Message<"clientsd.v1.VerifySecretResponse"> &
   valid: boolean;
 
   /**
-   * Which of the client's secrets it is. Unspecified when not valid.
+   * Which of the client's secrets was presented. SECRET_MATCH_NONE if `valid` is false.
    *
    * @generated from field: clientsd.v1.SecretMatch matched = 2;
    */
   matched: SecretMatch;
 
   /**
-   * The version of the secret it is: 1 for the one the client was created
-   * with, one more for each rotation. 0 when not valid.
+   * The version of the presented secret. Version 1 is the secret that the client
+   * was created with; each rotation adds one. 0 if `valid` is false.
    *
    * @generated from field: int64 secret_version = 3;
    */
@@ -80,7 +82,7 @@ export const VerifySecretResponseSchema: GenMessage<VerifySecretResponse> = /*@_
   messageDesc(file_clientsd_v1_secrets_service, 1);
 
 /**
- * RevokePreviousSecretRequest names a client.
+ * RevokePreviousSecretRequest is the request of RevokePreviousSecret.
  *
  * @generated from message clientsd.v1.RevokePreviousSecretRequest
  */
@@ -101,7 +103,7 @@ export const RevokePreviousSecretRequestSchema: GenMessage<RevokePreviousSecretR
   messageDesc(file_clientsd_v1_secrets_service, 2);
 
 /**
- * RevokePreviousSecretResponse says what is valid now.
+ * RevokePreviousSecretResponse is the answer of RevokePreviousSecret.
  *
  * @generated from message clientsd.v1.RevokePreviousSecretResponse
  */
@@ -129,27 +131,27 @@ export const RevokePreviousSecretResponseSchema: GenMessage<RevokePreviousSecret
   messageDesc(file_clientsd_v1_secrets_service, 3);
 
 /**
- * ListClientEventsRequest names a client.
+ * ListClientEventsRequest is the request of ListClientEvents.
  *
  * @generated from message clientsd.v1.ListClientEventsRequest
  */
 export type ListClientEventsRequest = Message<"clientsd.v1.ListClientEventsRequest"> & {
   /**
-   * The client, also one that was deleted. Empty is refused.
+   * The client. It may be deleted. Empty is refused.
    *
    * @generated from field: string client_id = 1;
    */
   clientId: string;
 
   /**
-   * At most so many events in the answer, up to 1000. Absent or 0: 100.
+   * The largest number of events in the answer, up to 1000. Absent or 0: 100.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * The `nextPageToken` of the answer before. Absent or empty: the first page.
+   * The `nextPageToken` of the previous answer. Absent or empty: the first page.
    *
    * @generated from field: string page_token = 3;
    */
@@ -164,7 +166,7 @@ export const ListClientEventsRequestSchema: GenMessage<ListClientEventsRequest> 
   messageDesc(file_clientsd_v1_secrets_service, 4);
 
 /**
- * ListClientEventsResponse carries events.
+ * ListClientEventsResponse is the answer of ListClientEvents.
  *
  * @generated from message clientsd.v1.ListClientEventsResponse
  */
@@ -177,8 +179,7 @@ export type ListClientEventsResponse = Message<"clientsd.v1.ListClientEventsResp
   events: ClientEvent[];
 
   /**
-   * What to send as `pageToken` for the page after this one. Empty: this was
-   * the last.
+   * The `pageToken` of the next page. Empty: this page is the last.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -193,239 +194,8 @@ export const ListClientEventsResponseSchema: GenMessage<ListClientEventsResponse
   messageDesc(file_clientsd_v1_secrets_service, 5);
 
 /**
- * A ClientEvent is one committed change of a client, or one release of its
- * secret. It never holds a secret.
- *
- * @generated from message clientsd.v1.ClientEvent
- */
-export type ClientEvent = Message<"clientsd.v1.ClientEvent"> & {
-  /**
-   * What happened.
-   *
-   * @generated from field: clientsd.v1.ClientEventKind kind = 1;
-   */
-  kind: ClientEventKind;
-
-  /**
-   * The client it happened to.
-   *
-   * @generated from field: string client_id = 2;
-   */
-  clientId: string;
-
-  /**
-   * When, by the clock of the database.
-   *
-   * @generated from field: google.protobuf.Timestamp at = 3;
-   */
-  at?: Timestamp | undefined;
-
-  /**
-   * The version of the client's secret after it. 0: the client has none.
-   *
-   * @generated from field: int64 secret_version = 4;
-   */
-  secretVersion: bigint;
-
-  /**
-   * Whether the answer to the call carried the secret.
-   *
-   * @generated from field: bool secret_released = 5;
-   */
-  secretReleased: boolean;
-
-  /**
-   * Who did it.
-   *
-   * @generated from field: clientsd.v1.ClientEventActor actor = 6;
-   */
-  actor?: ClientEventActor | undefined;
-
-  /**
-   * Which call did it: the id that is in its answer and in the log.
-   *
-   * @generated from field: string request_id = 7;
-   */
-  requestId: string;
-
-  /**
-   * The address the call came from.
-   *
-   * @generated from field: string address = 8;
-   */
-  address: string;
-
-  /**
-   * The contract the call spoke: xeonr, zitadel, vigilo or clientsd.
-   *
-   * @generated from field: string face = 9;
-   */
-  face: string;
-
-  /**
-   * Why, if the caller said so. Empty: not said.
-   *
-   * @generated from field: string reason = 10;
-   */
-  reason: string;
-};
-
-/**
- * Describes the message clientsd.v1.ClientEvent.
- * Use `create(ClientEventSchema)` to create a new message.
- */
-export const ClientEventSchema: GenMessage<ClientEvent> = /*@__PURE__*/
-  messageDesc(file_clientsd_v1_secrets_service, 6);
-
-/**
- * A ClientEventActor is the holder of an access token.
- *
- * @generated from message clientsd.v1.ClientEventActor
- */
-export type ClientEventActor = Message<"clientsd.v1.ClientEventActor"> & {
-  /**
-   * The iss of the token.
-   *
-   * @generated from field: string issuer = 1;
-   */
-  issuer: string;
-
-  /**
-   * The sub of the token.
-   *
-   * @generated from field: string subject = 2;
-   */
-  subject: string;
-
-  /**
-   * The client the token was issued to. Empty: it named none.
-   *
-   * @generated from field: string client_id = 3;
-   */
-  clientId: string;
-
-  /**
-   * The organisation of the token.
-   *
-   * @generated from field: string organisation = 4;
-   */
-  organisation: string;
-};
-
-/**
- * Describes the message clientsd.v1.ClientEventActor.
- * Use `create(ClientEventActorSchema)` to create a new message.
- */
-export const ClientEventActorSchema: GenMessage<ClientEventActor> = /*@__PURE__*/
-  messageDesc(file_clientsd_v1_secrets_service, 7);
-
-/**
- * SecretMatch says which of a client's secrets was presented.
- *
- * @generated from enum clientsd.v1.SecretMatch
- */
-export enum SecretMatch {
-  /**
-   * None of them.
-   *
-   * @generated from enum value: SECRET_MATCH_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED = 0,
-
-  /**
-   * The newest.
-   *
-   * @generated from enum value: SECRET_MATCH_CURRENT = 1;
-   */
-  CURRENT = 1,
-
-  /**
-   * The one before, inside the overlap its rotation was given.
-   *
-   * @generated from enum value: SECRET_MATCH_PREVIOUS = 2;
-   */
-  PREVIOUS = 2,
-}
-
-/**
- * Describes the enum clientsd.v1.SecretMatch.
- */
-export const SecretMatchSchema: GenEnum<SecretMatch> = /*@__PURE__*/
-  enumDesc(file_clientsd_v1_secrets_service, 0);
-
-/**
- * ClientEventKind says what an event is about.
- *
- * @generated from enum clientsd.v1.ClientEventKind
- */
-export enum ClientEventKind {
-  /**
-   * Never sent.
-   *
-   * @generated from enum value: CLIENT_EVENT_KIND_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED = 0,
-
-  /**
-   * The client was registered.
-   *
-   * @generated from enum value: CLIENT_EVENT_KIND_CREATED = 1;
-   */
-  CREATED = 1,
-
-  /**
-   * Fields of the client were changed.
-   *
-   * @generated from enum value: CLIENT_EVENT_KIND_UPDATED = 2;
-   */
-  UPDATED = 2,
-
-  /**
-   * The client was deleted.
-   *
-   * @generated from enum value: CLIENT_EVENT_KIND_DELETED = 3;
-   */
-  DELETED = 3,
-
-  /**
-   * The client was given a logo.
-   *
-   * @generated from enum value: CLIENT_EVENT_KIND_LOGO_UPLOADED = 4;
-   */
-  LOGO_UPLOADED = 4,
-
-  /**
-   * The client was given a new secret.
-   *
-   * @generated from enum value: CLIENT_EVENT_KIND_SECRET_ROTATED = 5;
-   */
-  SECRET_ROTATED = 5,
-
-  /**
-   * The secret was shown, without a change: read, or asked for once more under
-   * the idempotency key of the call that made it.
-   *
-   * @generated from enum value: CLIENT_EVENT_KIND_SECRET_READ = 6;
-   */
-  SECRET_READ = 6,
-
-  /**
-   * The overlap of a rotation was ended early.
-   *
-   * @generated from enum value: CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED = 7;
-   */
-  PREVIOUS_SECRET_REVOKED = 7,
-}
-
-/**
- * Describes the enum clientsd.v1.ClientEventKind.
- */
-export const ClientEventKindSchema: GenEnum<ClientEventKind> = /*@__PURE__*/
-  enumDesc(file_clientsd_v1_secrets_service, 1);
-
-/**
- * SecretsService is what clientsd adds to the mirrored ClientsService: the use
- * of the secrets that the registry keeps.
+ * SecretsService is what clientsd adds to the mirrored ClientsService: calls
+ * about the secrets that it keeps.
  *
  * @generated from service clientsd.v1.SecretsService
  */
@@ -434,9 +204,10 @@ export const SecretsService: GenService<{
    * VerifySecret says whether a secret is valid for a client now.
    *
    * An unknown client, a client of another organisation, a public client and a
-   * wrong secret all give the same answer, `valid` false.
+   * wrong secret all get the same answer: `valid` is false and `matched` is
+   * SECRET_MATCH_NONE.
    *
-   * Scope: oauth:clients:verify. A POST only: a secret has no place in a URL.
+   * Scope: oauth:clients:verify. Only as a POST: a secret does not belong in a URL.
    *
    * @generated from rpc clientsd.v1.SecretsService.VerifySecret
    */
@@ -446,8 +217,8 @@ export const SecretsService: GenService<{
     output: typeof VerifySecretResponseSchema;
   },
   /**
-   * RevokePreviousSecret ends the overlap of a rotation early: only the newest
-   * secret is valid from the moment the answer is sent. Without an overlap it
+   * RevokePreviousSecret ends the overlap of a rotation early. From the moment
+   * the answer is sent, only the newest secret is valid. Without an overlap it
    * changes nothing.
    *
    * Scope: oauth:clients:manage. Errors: not_found; failed_precondition for a
@@ -461,11 +232,12 @@ export const SecretsService: GenService<{
     output: typeof RevokePreviousSecretResponseSchema;
   },
   /**
-   * ListClientEvents returns what happened to a client, the newest first. The
-   * events of a client outlive it.
+   * ListClientEvents returns what happened to a client, the newest event first.
+   * The events of a client stay after the client is deleted. A client that never
+   * existed has no events.
    *
    * Scope: oauth:clients:read. Errors: invalid_argument for a page token that
-   * was not issued for this query. A client that never was has no events.
+   * was not issued for this query.
    *
    * @generated from rpc clientsd.v1.SecretsService.ListClientEvents
    */
