@@ -29,16 +29,11 @@ type clientsService struct {
 	store   *oauthclient.Store
 	logos   logos
 	answers answers
-	// encoding has a place for each image that may be worked on at once: one
-	// costs tens of megabytes and tenths of a second.
-	encoding chan struct{}
+	turns   logo.Turns // to work on an image
 }
 
-// logosAtOnce is how many images may be worked on at once.
-const logosAtOnce = 2
-
 func newClientsService(store *oauthclient.Store, url string, answers answers) *clientsService {
-	return &clientsService{store: store, logos: logos{base: url}, answers: answers, encoding: make(chan struct{}, logosAtOnce)}
+	return &clientsService{store: store, logos: logos{base: url}, answers: answers}
 }
 
 // RegenerateSecret rotates a client's secret.
@@ -188,14 +183,13 @@ func (s *clientsService) UploadClientLogo(ctx context.Context, req *apiv1.Upload
 	return &apiv1.UploadClientLogoResponse{LogoUrl: s.logos.location(set)}, nil
 }
 
-// encode waits for its turn, but not beyond the call's deadline.
+// encode waits for its organisation's turn, but not beyond the call's deadline.
 func (s *clientsService) encode(ctx context.Context, req *apiv1.UploadClientLogoRequest) ([]byte, error) {
-	select {
-	case s.encoding <- struct{}{}:
-		defer func() { <-s.encoding }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	end, err := s.turns.Take(ctx, reqctx.Caller(ctx, xeonrAPI).Home)
+	if err != nil {
+		return nil, err
 	}
+	defer end()
 	png, err := logo.Encode(req.GetLogoData(), req.GetContentType())
 	var refused *logo.Error
 	if errors.As(err, &refused) {

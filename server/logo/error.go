@@ -60,9 +60,3 @@ func tooManyScans(scans int) error {
 	return &Error{fieldData, "logo.too_complex", fmt.Sprintf(
 		"must be a JPEG of at most %d scans, has %d", maxScans, scans)}
 }
-
-func tooManyCodes() error {
-	return &Error{fieldData, "logo.too_complex", fmt.Sprintf(
-		"must be a lossless WebP whose prefix codes take at most %d MiB to decode; "+
-			"an ordinary encoder stays far below", maxCodeBytes>>20)}
-}

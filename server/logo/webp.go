@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"image"
-	"io"
 	"iter"
 
 	"golang.org/x/image/webp"
@@ -43,9 +42,6 @@ func openWebP(data []byte) (frame, error) {
 	}
 	decode := opened.decode
 	opened.decode = func() (image.Image, error) {
-		if err := still.checkCodes(opened.size); err != nil {
-			return nil, err
-		}
 		img, err := decode()
 		stretch(img)
 		return img, err
@@ -156,24 +152,6 @@ func (s *webpStill) file() []byte {
 		return appendChunk(nil, "RIFF", appendChunk(body, "VP8L", s.pixels))
 	}
 	return appendChunk(nil, "RIFF", appendChunk(body, "VP8 ", s.pixels))
-}
-
-// checkCodes refuses a frame whose losslessly coded parts would cost too much.
-func (s *webpStill) checkCodes(size image.Point) error {
-	const alphaCoded = 1
-	if len(s.alpha) > 0 && s.alpha[0]&3 == alphaCoded {
-		if err := checkPrefixCodes(s.alpha[1:], size); err != nil {
-			return err
-		}
-	}
-	if !s.lossless {
-		return nil
-	}
-	const header = 5 // magic, width, height, alpha hint and version
-	if len(s.pixels) < header {
-		return io.ErrUnexpectedEOF
-	}
-	return checkPrefixCodes(s.pixels[header:], size)
 }
 
 // riffChunks yields the name and payload of each chunk that data holds whole.
