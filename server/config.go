@@ -64,8 +64,9 @@ type Config struct {
 	// Timeout is the deadline of a call that brings none. Zero: 4 s.
 	Timeout time.Duration
 	// FailureRate is how many bad tokens from one address, and how many wrong
-	// secrets from one address or for one client, are answered as such in a
-	// second; ten times as many at once. Zero: 20.
+	// secrets of one organisation from one address or for one client, are answered
+	// as such in a second; a burst may be ten times as many. A token that has
+	// expired is no bad token. Zero: 20.
 	FailureRate int
 	// MaxInFlight bounds the calls at once. Zero: 1024.
 	MaxInFlight int

@@ -16,14 +16,17 @@ import (
 )
 
 // rejected notes a request without a good token. One bad token too many from
-// one address is told so; a good token from there never gets here.
+// one address is told so; a good token from there never gets here. A genuine
+// token that has expired does not count, and is always refused as such: its
+// client gets a new one for that answer, and for no other.
 func (r *routes) rejected(req *http.Request, err error) error {
 	if errors.Is(err, auth.ErrKeysUnavailable) {
 		return err // nobody's fault
 	}
 	address := reqctx.Address(req.Context())
 	r.denials.Note(req.Context(), abuse.Denial{Caller: address, Call: r.nameOf(req), Reason: err.Error()})
-	if !errors.As(err, new(*auth.TokenError)) {
+	var refused *auth.TokenError
+	if !errors.As(err, &refused) || refused.Genuine {
 		return err
 	}
 	if wait := r.failures.Note("token from " + address); wait > 0 {

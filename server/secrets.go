@@ -63,9 +63,15 @@ func (s *secretsService) VerifySecret(ctx context.Context, req *clientsdv1.Verif
 	}, nil
 }
 
-// noteFailure bounds the wrong secrets for a client and from an address.
+// noteFailure bounds the wrong secrets for a client and from an address, for
+// each organisation alone: what one guesses, at clients of others too, is not
+// counted against another that calls through the same address.
 func (s *secretsService) noteFailure(ctx context.Context, id uuid.UUID) error {
-	wait := s.failures.Note("secret of "+id.String(), "secret from "+reqctx.Address(ctx))
+	organisation := reqctx.Caller(ctx, ownFace).Organisation
+	wait := s.failures.Note(
+		"secret of "+id.String()+" for "+organisation,
+		"secret from "+reqctx.Address(ctx)+" for "+organisation,
+	)
 	if wait == 0 {
 		return nil
 	}

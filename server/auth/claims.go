@@ -119,11 +119,11 @@ func numericDate(seconds *float64) (time.Time, error) {
 func (l lifetime) check(now time.Time) error {
 	switch {
 	case !now.Before(l.expires.Add(leeway)):
-		return refuse(tokenExpired)
+		return refuseNow(tokenExpired)
 	case now.Add(leeway).Before(l.notBefore):
-		return refuse(tokenNotYetValid)
+		return refuseNow(tokenNotYetValid)
 	case now.Add(leeway).Before(l.issuedAt):
-		return refuse(tokenFromFuture)
+		return refuseNow(tokenFromFuture)
 	default:
 		return nil
 	}

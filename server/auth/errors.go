@@ -27,6 +27,10 @@ type TokenError struct {
 	// Description is one of a fixed set of sentences, without any part of
 	// the token, in the characters RFC 6750 allows in `error_description`.
 	Description string
+	// Genuine reports that a trusted issuer has signed the token, and that only
+	// its dates keep it from being used now. A client that holds such a token
+	// asks for a new one: it is no attack.
+	Genuine bool
 }
 
 // Error returns the description.
@@ -86,4 +90,9 @@ const (
 
 func refuse(description string) error {
 	return &TokenError{Description: description}
+}
+
+// refuseNow refuses a genuine token for its dates.
+func refuseNow(description string) error {
+	return &TokenError{Description: description, Genuine: true}
 }

@@ -33,7 +33,7 @@ type Serve struct {
 	MaxSecretOverlap time.Duration `default:"720h" help:"Longest a rotation may leave the previous secret valid; negative: not at all."`
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
 	Timeout          time.Duration `default:"4s" help:"Deadline of a call that brings none."`
-	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets from an address or for a client, per second before the answer is resource_exhausted; ten times as many at once."`
+	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets of an organisation from an address or for a client, per second before the answer is resource_exhausted; a burst may be ten times as many. An expired token is not counted."`
 	MaxInFlight      int           `default:"1024" help:"Calls at once; one more is answered unavailable."`
 	ShutdownDelay    time.Duration `default:"0s" help:"How long a stop goes on serving once /readyz says no: longer than a balancer takes to notice."`
 	DrainTimeout     time.Duration `default:"20s" help:"How long a stop waits for running calls."`
