@@ -24,7 +24,7 @@ const description = `clientsd keeps OAuth clients and rotates their secrets.
     clientsd serve                   run the service
     clientsd token --scope SCOPES    get a token for it
 
-Every flag can also be given in the environment, --data-dir as CLIENTSD_DATA_DIR.`
+Every flag can also be given in the environment, --data-dir as CLIENTSD_DATA_DIR. Durations are written like 90s, 12h or 30d.`
 
 // commands is the command line, one field a command.
 type commands struct {
@@ -58,6 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Description(description),
 		kong.DefaultEnvars("CLIENTSD"),
 		kong.Writers(stdout, stderr),
+		command.WithDays(),
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)

@@ -37,6 +37,7 @@ var importRules = []struct {
 	{"server/issuer", []string{entCode, "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/oauthclient", []string{entCode, "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/auth", []string{genCode}, []string{entCode, "entgo.io", "database/sql", "clientsd/server", sqliteDriver, pgxDriver}},
+	{"server/nearest", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/abuse", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/telemetry", nil, []string{"clientsd", "entgo.io", sqliteDriver, pgxDriver}},
 	{"server/reencrypt", []string{entCode, "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
@@ -50,7 +51,7 @@ var importRules = []struct {
 		"server/api/vigilo", "server/api/zitadel",
 	}, []string{"github.com/alecthomas/kong"}},
 	{"server/command", []string{
-		genCode, "server", "server/auth", "server/backup", "server/database", "server/issuer", "server/oauthclient", "server/reencrypt",
+		genCode, "server", "server/auth", "server/backup", "server/database", "server/issuer", "server/nearest", "server/oauthclient", "server/reencrypt",
 		"server/rollback", "server/secret", "server/storage",
 	}, nil},
 	{"", []string{"server/command"}, []string{"clientsd/server/auth/authtest", "clientsd/server/servertest", "clientsd/server/systemtest", "clientsd/server/wiretest", "net/http/httptest", "testing"}},

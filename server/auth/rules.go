@@ -34,6 +34,15 @@ const (
 	ScopeAdmin = "admin"
 )
 
+// Scopes returns every scope that a rule knows, the ones that most callers need
+// first.
+func Scopes() []string {
+	return []string{
+		ScopeRead, ScopeManage, ScopeRotate, ScopeRotateSelf, ScopeVerify,
+		ScopeAdmin, ScopeAppWrite, ScopeClientManage,
+	}
+}
+
 // Rule says who may call one procedure.
 type Rule struct {
 	// Public opens the procedure to everyone; the other fields are ignored.

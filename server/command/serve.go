@@ -30,7 +30,7 @@ type Serve struct {
 
 	API              []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" aliases:"face" env:"CLIENTSD_API,CLIENTSD_FACE" help:"APIs to serve: ${enum}. May repeat ($$${env})."`
 	SecretPrefix     string        `default:"sk_live_" help:"What new secrets begin with: letters, digits and _, up to 32."`
-	MaxSecretOverlap time.Duration `default:"720h" help:"Longest a rotation may leave the previous secret valid; negative: not at all."`
+	MaxSecretOverlap time.Duration `default:"30d" help:"Longest a rotation may leave the previous secret valid; negative: not at all."`
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
 	Timeout          time.Duration `default:"4s" help:"Deadline of a call that brings none."`
 	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets of an organisation from an address or for a client, per second before the answer is resource_exhausted; a burst may be ten times as many. An expired token is not counted."`

@@ -1,12 +1,19 @@
 package command
 
 import (
+	"cmp"
+	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"clientsd/server/auth"
 	"clientsd/server/issuer"
+	"clientsd/server/nearest"
+	"clientsd/server/oauthclient"
 	"clientsd/server/storage"
 )
 
@@ -14,12 +21,13 @@ import (
 type Token struct {
 	dataFlags
 
-	Scope        string        `required:"" placeholder:"SCOPES" help:"Scopes of the token, separated by spaces."`
-	Subject      string        `default:"urn:xeonr:serviceaccount:cli" help:"Who the token stands for."`
-	Organisation string        `placeholder:"ORG" help:"Organisation of the caller. Default: none in the token, which counts as the organisation default."`
-	ClientID     string        `name:"client-id" placeholder:"ID" help:"Client the token is issued to; with the scope oauth:clients:rotate:self it may rotate its own secret."`
-	Audience     string        `default:"clientsd" help:"The service the token is for, as in serve --audience."`
-	TTL          time.Duration `name:"ttl" default:"1h" help:"How long the token is valid, 1s to 720h. It cannot be revoked."`
+	Scope              string        `required:"" placeholder:"SCOPES" help:"Scopes of the token, separated by spaces."`
+	AllowUnknownScopes bool          `help:"Allow scopes that clientsd does not know, such as another one of serve --secret-read-scope."`
+	Subject            string        `default:"urn:xeonr:serviceaccount:cli" help:"Who the token stands for."`
+	Organisation       string        `placeholder:"ORG" help:"Organisation of the caller. Default: none in the token, which counts as the organisation default."`
+	ClientID           string        `name:"client-id" placeholder:"ID" help:"Client the token is issued to; with the scope oauth:clients:rotate:self it may rotate its own secret."`
+	Audience           string        `default:"clientsd" help:"The service the token is for, as in serve --audience."`
+	TTL                time.Duration `name:"ttl" default:"1h" help:"How long the token is valid, 1s to 30d. It cannot be revoked."`
 }
 
 // Help is shown by token --help.
@@ -47,8 +55,8 @@ Examples:
 // Run prints a token to standard output.
 func (c Token) Run(env *Environment) (err error) {
 	scopes := strings.Fields(c.Scope)
-	if len(scopes) == 0 || c.Subject == "" {
-		return errors.New("--scope and --subject: must not be empty")
+	if err := c.check(scopes); err != nil {
+		return err
 	}
 	opened, err := storage.Open(env.Context, c.storage(false))
 	if err != nil {
@@ -57,6 +65,9 @@ func (c Token) Run(env *Environment) (err error) {
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	signer, err := issuer.Open(env.Context, issuer.Database{Read: opened.DB.Read, Transact: opened.DB.Serialise}, opened.Keyset)
 	if err != nil {
+		return err
+	}
+	if err := c.checkClient(env.Context, opened, scopes); err != nil {
 		return err
 	}
 	token, err := signer.Mint(env.Context, issuer.Grant{
@@ -70,6 +81,82 @@ func (c Token) Run(env *Environment) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.checkAccepted(env.Context, signer, token); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintln(env.Stdout, token)
 	return err
+}
+
+// check refuses a token that would allow nothing.
+func (c Token) check(scopes []string) error {
+	switch {
+	case len(scopes) == 0 || c.Subject == "":
+		return errors.New("--scope and --subject: must not be empty")
+	case slices.Contains(scopes, auth.ScopeRotateSelf) && c.ClientID == "":
+		return fmt.Errorf("--scope %s: needs --client-id, the client that may rotate its own secret", auth.ScopeRotateSelf)
+	case slices.Equal(scopes, []string{auth.ScopeAdmin}):
+		return fmt.Errorf("--scope %s: opens no procedure by itself; give %s or another one too", auth.ScopeAdmin, auth.ScopeManage)
+	case c.AllowUnknownScopes:
+		return nil
+	}
+	for _, scope := range scopes {
+		if err := checkScope(scope); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkScope refuses a scope that no rule knows, and names the nearest one.
+func checkScope(scope string) error {
+	switch {
+	case slices.Contains(auth.Scopes(), scope):
+		return nil
+	case strings.Contains(scope, ","):
+		return fmt.Errorf("--scope %q: scopes are separated by spaces, not by commas", scope)
+	}
+	if meant := nearest.DidYouMean(scope, auth.Scopes()); meant != "" {
+		return fmt.Errorf("--scope %q: there is no such scope%s", scope, meant)
+	}
+	return fmt.Errorf("--scope %q: there is no such scope: see clientsd token --help, or give --allow-unknown-scopes", scope)
+}
+
+// checkClient refuses a token for a client to rotate itself if the organisation
+// has no such client.
+func (c Token) checkClient(ctx context.Context, opened *storage.Storage, scopes []string) error {
+	if !slices.Contains(scopes, auth.ScopeRotateSelf) {
+		return nil
+	}
+	organisation := cmp.Or(c.Organisation, auth.DefaultOrganisation)
+	found, err := oauthclient.Exists(ctx, opened.DB.Read, organisation, c.ClientID)
+	if err == nil && !found {
+		return fmt.Errorf("--client-id %s: the organisation %s has no such client", c.ClientID, organisation)
+	}
+	return err
+}
+
+// checkAccepted refuses a token that every server would refuse, such as one
+// whose organisation cannot be printed.
+func (c Token) checkAccepted(ctx context.Context, signer *issuer.Issuer, token string) error {
+	verifier, err := auth.NewVerifier(auth.Config{
+		Issuers:  []auth.Issuer{{Name: signer.Name(), Key: builtInKey(signer)}},
+		Audience: c.Audience,
+	})
+	if err != nil {
+		return fmt.Errorf("--audience: %w", err)
+	}
+	if _, err := verifier.Verify(ctx, token); err != nil {
+		return fmt.Errorf("every server would refuse this token: %w", err)
+	}
+	return nil
+}
+
+func builtInKey(signer *issuer.Issuer) func(context.Context, string) (*rsa.PublicKey, error) {
+	return func(ctx context.Context, keyID string) (*rsa.PublicKey, error) {
+		if key := signer.Key(ctx, keyID); key != nil {
+			return key, nil
+		}
+		return nil, auth.ErrUnknownKey
+	}
 }

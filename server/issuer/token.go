@@ -50,7 +50,7 @@ type claims struct {
 // out of its range.
 func (i *Issuer) Mint(ctx context.Context, grant Grant) (string, error) {
 	if grant.TTL < time.Second || grant.TTL > MaxTTL {
-		return "", fmt.Errorf("mint token: ttl %v is out of range, 1s to %v is allowed", grant.TTL, MaxTTL)
+		return "", fmt.Errorf("mint token: ttl %v is out of range, 1s to 30d is allowed", grant.TTL)
 	}
 	signing, err := i.reserve(ctx, time.Now().Add(grant.TTL))
 	if err != nil {

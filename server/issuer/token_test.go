@@ -100,11 +100,11 @@ func TestMintBoundsTheLifeOfAToken(t *testing.T) {
 	for ttl, want := range map[time.Duration]string{
 		time.Second:                 "",
 		issuer.MaxTTL:               "",
-		0:                           "mint token: ttl 0s is out of range, 1s to 720h0m0s is allowed",
-		time.Second - 1:             "mint token: ttl 999.999999ms is out of range, 1s to 720h0m0s is allowed",
-		-time.Hour:                  "mint token: ttl -1h0m0s is out of range, 1s to 720h0m0s is allowed",
-		issuer.MaxTTL + time.Second: "mint token: ttl 720h0m1s is out of range, 1s to 720h0m0s is allowed",
-		time.Duration(1<<63 - 1):    "mint token: ttl 2562047h47m16.854775807s is out of range, 1s to 720h0m0s is allowed",
+		0:                           "mint token: ttl 0s is out of range, 1s to 30d is allowed",
+		time.Second - 1:             "mint token: ttl 999.999999ms is out of range, 1s to 30d is allowed",
+		-time.Hour:                  "mint token: ttl -1h0m0s is out of range, 1s to 30d is allowed",
+		issuer.MaxTTL + time.Second: "mint token: ttl 720h0m1s is out of range, 1s to 30d is allowed",
+		time.Duration(1<<63 - 1):    "mint token: ttl 2562047h47m16.854775807s is out of range, 1s to 30d is allowed",
 	} {
 		g := grant()
 		g.TTL = ttl
