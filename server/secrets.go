@@ -67,7 +67,7 @@ func (s *secretsService) VerifySecret(ctx context.Context, req *clientsdv1.Verif
 // each organisation alone: what one guesses, at clients of others too, is not
 // counted against another that calls through the same address.
 func (s *secretsService) noteFailure(ctx context.Context, id uuid.UUID) error {
-	organisation := reqctx.Caller(ctx, ownFace).Organisation
+	organisation := reqctx.Caller(ctx, ownAPI).Organisation
 	wait := s.failures.Note(
 		"secret of "+id.String()+" for "+organisation,
 		"secret from "+reqctx.Address(ctx)+" for "+organisation,

@@ -11,8 +11,6 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-const day = 24 * time.Hour
-
 // WithDays returns the option by which every flag that is a duration also
 // understands days: 30d, 1d12h.
 func WithDays() kong.Option {

@@ -1,8 +1,8 @@
 package issuers_test
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +109,7 @@ func (c tenant) verify(t *testing.T, client *apiv1.Client, secret string) string
 	if err != nil {
 		return connect.CodeOf(err).String()
 	}
-	return fmt.Sprint(got.GetValid())
+	return strconv.FormatBool(got.GetValid())
 }
 
 func TestFailures_OneOrganisationDoesNotSpendThoseOfAnother(t *testing.T) {
