@@ -16,7 +16,6 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"clientsd/ent"
@@ -97,8 +96,8 @@ func (p Postgres) withDefaults() Postgres {
 // OpenPostgres connects to a PostgreSQL database. The schema is as it was: see
 // Migrate.
 //
-// Errors: those of Validate; the server does not answer, refuses, or is a
-// standby.
+// Errors: those of Validate; ErrEncoding, ErrTransactionPooling; the server does
+// not answer, refuses, or is a standby.
 func OpenPostgres(ctx context.Context, p Postgres) (*DB, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -137,10 +136,9 @@ func (p Postgres) connConfig() (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	set(config, "timezone", "UTC")
-	set(config, "statement_timeout", milliseconds(p.StatementTimeout))
-	set(config, "idle_in_transaction_session_timeout", milliseconds(p.StatementTimeout))
-	set(config, "lock_timeout", milliseconds(p.LockTimeout))
+	for name, value := range p.sessionParameters() {
+		set(config, name, value)
+	}
 	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	config.OnNotice = distrust
 	return config, nil
@@ -176,14 +174,6 @@ func distrust(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	}
 }
 
-// readUTC makes times that are read be in UTC, as those on SQLite are; pgx would
-// give them the zone of the host.
-func readUTC(_ context.Context, conn *pgx.Conn) error {
-	codec := &pgtype.TimestamptzCodec{ScanLocation: time.UTC}
-	conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: codec})
-	return nil
-}
-
 // stillWritable drops a connection whose server has become read-only since it
 // was opened: the primary is elsewhere now. PostgreSQL 14 and later tell.
 func stillWritable(_ context.Context, conn *pgx.Conn) error {
@@ -196,13 +186,15 @@ func stillWritable(_ context.Context, conn *pgx.Conn) error {
 }
 
 func (p Postgres) openPool(ctx context.Context, config *pgx.ConnConfig) (*sql.DB, error) {
-	pool := sql.OpenDB(connector{stdlib.GetConnector(*config, stdlib.OptionAfterConnect(readUTC), stdlib.OptionResetSession(stillWritable))})
+	config = config.Copy()
+	prepare := prepareSession(config.ConnectTimeout, afterStartup(config))
+	pool := sql.OpenDB(connector{stdlib.GetConnector(*config, stdlib.OptionAfterConnect(prepare), stdlib.OptionResetSession(stillWritable))})
+	if err := refuseTransactionPooling(ctx, pool); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
 	pool.SetMaxOpenConns(p.MaxConnections)
 	pool.SetMaxIdleConns(p.IdleConnections)
 	pool.SetConnMaxLifetime(p.ConnectionLifetime)
-	if err := pool.PingContext(ctx); err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
 	return pool, nil
 }
 
