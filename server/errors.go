@@ -10,21 +10,19 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
-	"clientsd/server/database"
 	"clientsd/server/oauthclient"
 )
 
 // What a caller reads when the fault is ours or nobody's: no cause, ever.
 var (
-	errInternal    = errors.New("internal error: see the server's log under this request id")
-	errUnavailable = errors.New("the database does not answer: try again")
-	errDeadline    = errors.New("the deadline of the call has passed")
-	errCanceled    = errors.New("the caller has gone away")
-	errCorrupt     = errors.New("the stored data is damaged")
+	errInternal = errors.New("internal error: see the server's log under this request id")
+	errDeadline = errors.New("the deadline of the call has passed")
+	errCanceled = errors.New("the caller has gone away")
 )
 
-// codeOf is the table from domain error to Connect code.
-var codeOf = map[oauthclient.Kind]connect.Code{
+// codeOf is the table from domain error to Connect code. An outcome that nobody
+// knows is not in it: see domainCode.
+var codeOf = map[oauthclient.Code]connect.Code{
 	oauthclient.NotFound:      connect.CodeNotFound,
 	oauthclient.Invalid:       connect.CodeInvalidArgument,
 	oauthclient.AlreadyExists: connect.CodeAlreadyExists,
@@ -32,7 +30,23 @@ var codeOf = map[oauthclient.Kind]connect.Code{
 	oauthclient.Aborted:       connect.CodeAborted,
 	oauthclient.Damaged:       connect.CodeDataLoss,
 	oauthclient.Unavailable:   connect.CodeUnavailable,
-	oauthclient.Unknown:       connect.CodeUnknown,
+	oauthclient.TimedOut:      connect.CodeDeadlineExceeded,
+}
+
+// domainCode returns the code of a domain error. An unknown outcome is unavailable
+// if the caller can repeat the call, or else clients would repeat it by themselves.
+func domainCode(err *oauthclient.Error) connect.Code {
+	code, known := codeOf[err.Code]
+	switch {
+	case known:
+		return code
+	case err.Code == oauthclient.OutcomeUnknown && err.Retryable:
+		return connect.CodeUnavailable
+	case err.Code == oauthclient.OutcomeUnknown:
+		return connect.CodeUnknown
+	default:
+		return connect.CodeInternal
+	}
 }
 
 // mapErrors is the one place where an error becomes a Connect error. What it
@@ -74,38 +88,18 @@ func connectError(err error) *connect.Error {
 	case errors.Is(err, context.Canceled):
 		return connect.NewError(connect.CodeCanceled, errCanceled)
 	default:
-		return databaseError(err)
-	}
-}
-
-func databaseError(err error) *connect.Error {
-	switch database.Classify(err) {
-	case database.Unavailable:
-		return unavailable(errUnavailable)
-	case database.Conflict:
-		return domainError(oauthclient.ErrConflict)
-	case database.Interrupted:
-		return connect.NewError(connect.CodeDeadlineExceeded, errDeadline)
-	case database.Corrupt:
-		return connect.NewError(connect.CodeDataLoss, errCorrupt)
-	case database.Unknown:
-		fallthrough
-	default:
 		return connect.NewError(connect.CodeInternal, errInternal)
 	}
 }
 
 // domainError carries the fields that broke a rule as buf.validate.Violations,
-// as the validation of messages does, and otherwise the reason.
+// as the validation of messages does, and otherwise the reason, if it has one.
 func domainError(err *oauthclient.Error) *connect.Error {
-	code, known := codeOf[err.Kind]
-	if !known {
-		code = connect.CodeInternal
-	}
-	answer := connect.NewError(code, err)
-	if len(err.Violations) > 0 {
+	answer := connect.NewError(domainCode(err), err)
+	switch {
+	case len(err.Violations) > 0:
 		addDetail(answer, violations(err.Violations))
-	} else {
+	case err.Reason != "":
 		addDetail(answer, &errdetails.ErrorInfo{Reason: err.Reason, Domain: "clientsd"})
 	}
 	return answer

@@ -129,7 +129,7 @@ func answered(ctx context.Context, err error) {
 	case err == nil:
 		reqctx.SetResult(ctx, reqctx.Result{Code: "ok", SecretReleased: true})
 	case errors.As(err, &domain):
-		reqctx.SetResult(ctx, reqctx.Result{Code: codeOf[domain.Kind].String()})
+		reqctx.SetResult(ctx, reqctx.Result{Code: domainCode(domain).String()})
 	}
 }
 

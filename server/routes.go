@@ -15,7 +15,6 @@ import (
 	"clientsd/server/api/vigilo"
 	"clientsd/server/api/zitadel"
 	"clientsd/server/auth"
-	"clientsd/server/database"
 )
 
 // Patterns of what is open to everybody, beside logos.
@@ -80,13 +79,12 @@ func (r *routes) mount() error {
 
 func (r *routes) mountVigilo() {
 	handler := &vigilo.Handler{
-		Store:       r.store,
-		Gate:        r.gate,
-		Denied:      r.denied,
-		Answered:    answered,
-		Unavailable: func(err error) bool { return database.Classify(err) == database.Unavailable },
-		Log:         r.config.Log,
-		Timeout:     r.config.Timeout,
+		Store:    r.store,
+		Gate:     r.gate,
+		Denied:   r.denied,
+		Answered: answered,
+		Log:      r.config.Log,
+		Timeout:  r.config.Timeout,
 	}
 	r.vigilo = r.places.limit(handler.Busy)(limitBody(handler))
 }

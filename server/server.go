@@ -17,6 +17,7 @@ import (
 
 	"clientsd/server/abuse"
 	"clientsd/server/auth"
+	"clientsd/server/database"
 	"clientsd/server/issuer"
 	"clientsd/server/oauthclient"
 	"clientsd/server/storage"
@@ -138,6 +139,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.store, err = oauthclient.NewStore(oauthclient.Config{
 		Transact:          s.storage.DB.Transact,
 		TransactStatement: s.storage.DB.StatementTransactor(),
+		Classify:          database.Classify,
 		Dialect:           s.storage.DB.Dialect(),
 		Read:              s.storage.DB.Read,
 		Keyset:            s.storage.Keyset,

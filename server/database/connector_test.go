@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"clientsd/server/database"
+	"clientsd/server/tx"
 )
 
 // silentPort is a port of loopback at which no connection is ever accepted: its
@@ -81,7 +82,7 @@ func TestWhoGivesUpOnAConnection(t *testing.T) {
 				if errors.Is(err, context.DeadlineExceeded) != tt.deadline {
 					t.Errorf("the caller's deadline: want %v, got: %v", tt.deadline, err)
 				}
-				if (database.Classify(err) == database.Unavailable) == tt.deadline {
+				if (database.Classify(err) == tx.Unavailable) == tt.deadline {
 					t.Errorf("unavailable: want %v, got: %v", !tt.deadline, err)
 				}
 			}

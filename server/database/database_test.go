@@ -15,6 +15,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/server/database"
+	"clientsd/server/tx"
 )
 
 // migrated is a new database with all tables.
@@ -106,7 +107,7 @@ func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 func TestATransactionBeginsAsAWriter(t *testing.T) {
 	path := newPath(t)
 	db := migrated(t, path)
-	tx, err := db.Write.Tx(t.Context())
+	writer, err := db.Write.Tx(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,15 +117,15 @@ func TestATransactionBeginsAsAWriter(t *testing.T) {
 	}
 	defer impatient.Close()
 	_, err = impatient.BeginTx(t.Context(), nil)
-	if err == nil || err.Error() != "database is locked" || database.Classify(err) != database.Unavailable {
+	if err == nil || err.Error() != "database is locked" || database.Classify(err) != tx.Unavailable {
 		t.Errorf("a second writer: got error %v", err)
 	}
 
-	if _, err := insert(t.Context(), tx.OAuthClient); err != nil {
+	if _, err := insert(t.Context(), writer.OAuthClient); err != nil {
 		t.Fatal(err)
 	}
 	wantClients(t, db, 0) // readers do not wait, and see what is committed
-	if err := tx.Commit(); err != nil {
+	if err := writer.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	wantClients(t, db, 1)

@@ -12,6 +12,7 @@ import (
 	"clientsd/ent/migrations"
 	"clientsd/server/database"
 	"clientsd/server/servertest/storagetest"
+	"clientsd/server/tx"
 )
 
 func wantSchema(t *testing.T, db *database.DB, want database.Schema) {
@@ -88,7 +89,7 @@ func TestAMigrationMayTakeItsTime(t *testing.T) {
 	if err != nil || applied < 2 {
 		t.Errorf("got %d migrations, error %v", applied, err)
 	}
-	if _, err := db.Write.ExecContext(t.Context(), "SELECT pg_sleep(0.3)"); database.Classify(err) != database.Interrupted {
+	if _, err := db.Write.ExecContext(t.Context(), "SELECT pg_sleep(0.3)"); database.Classify(err) != tx.Interrupted {
 		t.Errorf("a statement of a call: got error %v", err)
 	}
 }

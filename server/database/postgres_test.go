@@ -12,6 +12,7 @@ import (
 	"clientsd/ent/migrate"
 	"clientsd/server/database"
 	"clientsd/server/servertest/storagetest"
+	"clientsd/server/tx"
 )
 
 func openPostgres(t *testing.T, config database.Postgres) *database.DB {
@@ -132,16 +133,16 @@ func TestATransactionThatIdlesIsEnded(t *testing.T) {
 	config := storagetest.Postgres(t)
 	config.StatementTimeout = 50 * time.Millisecond
 	db := openPostgres(t, config)
-	tx, err := db.Write.Tx(t.Context())
+	idle, err := db.Write.Tx(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // it has changed nothing
-	for err == nil {    // the server ends it, we need not wait a certain time
+	defer idle.Rollback() //nolint:errcheck // it has changed nothing
+	for err == nil {      // the server ends it, we need not wait a certain time
 		time.Sleep(100 * time.Millisecond)
-		_, err = tx.ExecContext(t.Context(), "SELECT 1")
+		_, err = idle.ExecContext(t.Context(), "SELECT 1")
 	}
-	if database.Classify(err) != database.Unavailable {
+	if database.Classify(err) != tx.Unavailable {
 		t.Errorf("got error %v", err)
 	}
 	execute(t, db.Write, "SELECT 1")
@@ -151,7 +152,7 @@ func TestAStandbyIsRefused(t *testing.T) {
 	config := storagetest.Postgres(t)
 	// What pretends to be one: a server whose sessions cannot write.
 	_, err := database.OpenPostgres(t.Context(), with(t, config, "default_transaction_read_only", "on"))
-	if err == nil || !strings.Contains(err.Error(), "read only connection") || database.Classify(err) != database.Unavailable {
+	if err == nil || !strings.Contains(err.Error(), "read only connection") || database.Classify(err) != tx.Unavailable {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -173,7 +174,7 @@ func TestAConnectionWhoseServerHasBecomeReadOnlyIsDropped(t *testing.T) {
 
 func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	_, err := database.OpenPostgres(t.Context(), database.Postgres{URL: "postgres://clientsd:s3cr3t@127.0.0.1:1/clientsd?sslmode=disable"})
-	if err == nil || !strings.HasPrefix(err.Error(), "open database: ") || database.Classify(err) != database.Unavailable {
+	if err == nil || !strings.HasPrefix(err.Error(), "open database: ") || database.Classify(err) != tx.Unavailable {
 		t.Errorf("got error %v", err)
 	}
 	if strings.Contains(err.Error(), "s3cr3t") {
@@ -182,7 +183,7 @@ func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = database.OpenPostgres(ctx, database.Postgres{URL: "postgres://127.0.0.1:1/clientsd"})
-	if !errors.Is(err, context.Canceled) || database.Classify(err) != database.Unknown {
+	if !errors.Is(err, context.Canceled) || database.Classify(err) != tx.Unclassified {
 		t.Errorf("without a caller: got error %v", err)
 	}
 }

@@ -105,7 +105,8 @@ func saysRolledBack(err error) bool {
 // canRunAgain reports a transaction that is known to be rolled back through no
 // fault of its own. What is unknown may have a conflict among its causes.
 func canRunAgain(err error) bool {
-	return !errors.Is(err, tx.ErrOutcomeUnknown) && (errors.Is(err, errRolledBack) || Classify(err) == Conflict)
+	class := Classify(err)
+	return class != tx.OutcomeUnknown && (errors.Is(err, errRolledBack) || class == tx.Conflict)
 }
 
 // sleep fails if ctx ends first.

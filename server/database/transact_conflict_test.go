@@ -124,7 +124,7 @@ func TestADeadlockIsRepeated(t *testing.T) {
 		if err != nil {
 			t.Fatalf("after %d tries: got error %v", tries, err)
 		}
-		if database.Classify(ended) == database.Conflict {
+		if database.Classify(ended) == tx.Conflict {
 			continue
 		}
 		if ended != nil || tries != 2 {

@@ -13,6 +13,7 @@ import (
 
 	"clientsd/server/database"
 	"clientsd/server/servertest/pgproxy"
+	"clientsd/server/tx"
 )
 
 // pgxHasChanged is what to do when one of these tests fails.
@@ -60,17 +61,17 @@ func TestPgxCallsACommitSafeToRetryThatHasTakenPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	tx, err := conn.Begin(t.Context())
+	open, err := conn.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), "UPDATE tally SET n = n + 1"); err != nil {
+	if _, err := open.Exec(t.Context(), "UPDATE tally SET n = n + 1"); err != nil {
 		t.Fatal(err)
 	}
 	c.line.CutOnce(pgproxy.AfterCommit())
-	err = tx.Commit(t.Context())
+	err = open.Commit(t.Context())
 	c.want(t, 0, 1)
-	if !pgconn.SafeToRetry(err) || database.Classify(err) != database.Unavailable {
+	if !pgconn.SafeToRetry(err) || database.Classify(err) != tx.Unavailable {
 		t.Errorf("got error %v, safe to retry: %v: %s", err, pgconn.SafeToRetry(err), pgxHasChanged)
 	}
 }

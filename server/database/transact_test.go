@@ -59,11 +59,11 @@ func TestATransactionWhoseLineIsCutIsDoneOnceOrNotAtAll(t *testing.T) {
 		moment        pgproxy.Moment
 		inTransaction bool
 		tries, n      int
-		failure       database.Failure
+		failure       tx.Failure
 	}{
-		"before the server has the commit":   {pgproxy.BeforeCommit(), true, 2, 1, database.Unknown},
-		"after the server has committed":     {pgproxy.AfterCommit(), false, 1, 1, database.Unknown},
-		"after a statement, not yet at once": {pgproxy.After("UPDATE"), true, 1, 0, database.Unavailable},
+		"before the server has the commit":   {pgproxy.BeforeCommit(), true, 2, 1, tx.Unclassified},
+		"after the server has committed":     {pgproxy.AfterCommit(), false, 1, 1, tx.Unclassified},
+		"after a statement, not yet at once": {pgproxy.After("UPDATE"), true, 1, 0, tx.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			execute(t, c.beside.Write, "UPDATE tally SET n = 0")

@@ -10,6 +10,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"clientsd/ent/migrations"
+	"clientsd/server/tx"
 )
 
 // Errors of VerifySQLite.
@@ -25,7 +26,7 @@ var (
 // Errors: ErrDamaged; ErrForeign; [ErrNewerSchema].
 func VerifySQLite(ctx context.Context, path string) error {
 	err := verifyFile(ctx, path)
-	if Classify(err) == Corrupt {
+	if Classify(err) == tx.Corrupt {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {

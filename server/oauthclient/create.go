@@ -57,7 +57,7 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 		return err
 	})
 	if err != nil {
-		return Record{}, in.Key.repeatable(err)
+		return Record{}, in.Key.withRetryAdvice(err)
 	}
 	return record, nil
 }

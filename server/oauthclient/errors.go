@@ -11,44 +11,48 @@ import (
 	"clientsd/server/tx"
 )
 
-// A Kind says what sort of failure an Error is. Each API maps it once.
-type Kind int
+// A Code is the class of an Error. Each API maps it once.
+type Code int
 
 const (
-	// NotFound: there is no such client in the caller's organisation.
-	NotFound Kind = iota + 1
-	// Invalid: the input breaks a rule; Error.Violations say which.
+	// NotFound reports that the caller's organisation has no such client.
+	NotFound Code = iota + 1
+	// Invalid reports that the input breaks a rule; Error.Violations say which.
 	Invalid
-	// AlreadyExists: a client with this id exists.
+	// AlreadyExists reports that a client with this id exists.
 	AlreadyExists
-	// Precondition: the client is not in a state that allows the call.
+	// Precondition reports that the client is not in a state that allows the call.
 	Precondition
-	// Aborted: something else has changed the client first; nothing was changed.
+	// Aborted reports that another call changed the client first. Nothing was changed.
 	Aborted
-	// Damaged: what is stored does not open or does not fit together.
+	// Damaged reports stored data that does not open or does not fit together.
 	Damaged
-	// Unavailable: whether anything was changed is not known, and the same call
-	// under the same idempotency key finds out.
+	// Unavailable reports that the database does not answer. Nothing was changed.
 	Unavailable
-	// Unknown: whether anything was changed is not known.
-	Unknown
+	// TimedOut reports that the database ended a statement that took too long.
+	// Nothing was changed.
+	TimedOut
+	// OutcomeUnknown reports that the call may have changed something or not;
+	// Error.Retryable says whether the caller can find out by repeating it.
+	OutcomeUnknown
 )
 
-// An Error is a failure the caller is meant to understand: its text may go out.
-// Every other error of this package is internal.
+// An Error is a failure that the caller may see: its text contains no secret and
+// no cause. Every other error of this package is internal.
 type Error struct {
-	// Kind is the sort of failure.
-	Kind Kind
-	// Reason is a constant in capitals for programs to act on.
+	// Code is the class of the failure.
+	Code Code
+	// Reason is a constant in capitals for programs to act on. Empty: the code
+	// says everything.
 	Reason string
 	// Message is for people.
 	Message string
-	// Violations name the fields that break a rule. Empty unless Kind is Invalid.
+	// Violations name the fields that break a rule. Empty unless Code is Invalid.
 	Violations []Violation
+	// Retryable says of an unknown outcome that the same call with the same
+	// idempotency key returns the result.
+	Retryable bool
 }
-
-// uniqueViolation is a code of PostgreSQL's appendix A.
-const uniqueViolation = "23505"
 
 // A Violation is one rule that one input field breaks.
 type Violation struct {
@@ -63,34 +67,38 @@ type Violation struct {
 // The failures without details.
 var (
 	// ErrNotFound also stands for a client of another organisation.
-	ErrNotFound = &Error{Kind: NotFound, Reason: "CLIENT_NOT_FOUND", Message: "client not found"}
-	// ErrExists is a collision of random ids: it takes no part in normal life.
-	ErrExists = &Error{Kind: AlreadyExists, Reason: "CLIENT_EXISTS", Message: "a client with this id already exists"}
-	// ErrPublicClient answers a rotation where there is no secret to rotate.
-	ErrPublicClient = &Error{Kind: Precondition, Reason: "PUBLIC_CLIENT", Message: "client is public: it has no secret"}
-	// ErrVersion answers a rotation of a version that is not the client's.
-	ErrVersion = &Error{Kind: Aborted, Reason: "SECRET_VERSION_MISMATCH", Message: "the client has another secret version than expected: nothing was changed"}
-	// ErrKeyInUse answers the one of two calls at once under one idempotency key
-	// that came second.
-	ErrKeyInUse = &Error{Kind: Aborted, Reason: "IDEMPOTENCY_KEY_IN_USE", Message: "another call with this idempotency key was faster: repeat the call for its result"}
-	// ErrKeyMismatch answers a key that the caller has used for another request.
-	ErrKeyMismatch = &Error{Kind: Invalid, Reason: "IDEMPOTENCY_MISMATCH", Message: "this idempotency key was used for another request"}
+	ErrNotFound = &Error{Code: NotFound, Reason: "CLIENT_NOT_FOUND", Message: "client not found"}
+	// ErrExists reports a collision of random ids, which is not expected to happen.
+	ErrExists = &Error{Code: AlreadyExists, Reason: "CLIENT_EXISTS", Message: "a client with this id already exists"}
+	// ErrPublicClient reports that there is no secret to rotate.
+	ErrPublicClient = &Error{Code: Precondition, Reason: "PUBLIC_CLIENT", Message: "client is public: it has no secret"}
+	// ErrVersion reports that the expected version is not the client's.
+	ErrVersion = &Error{Code: Aborted, Reason: "SECRET_VERSION_MISMATCH", Message: "the client has another secret version than expected: nothing was changed"}
+	// ErrKeyInUse answers the slower one of two concurrent calls with the same
+	// idempotency key.
+	ErrKeyInUse = &Error{Code: Aborted, Reason: "IDEMPOTENCY_KEY_IN_USE", Message: "another call with this idempotency key was faster: repeat the call for its result"}
+	// ErrKeyMismatch reports that the caller has used the key for another request.
+	ErrKeyMismatch = &Error{Code: Invalid, Reason: "IDEMPOTENCY_MISMATCH", Message: "this idempotency key was used for another request"}
 	// ErrSuperseded answers a repeated call whose secret is not the current one.
-	ErrSuperseded = &Error{Kind: Precondition, Reason: "SUPERSEDED", Message: "a later rotation has replaced the secret this call made"}
-	// ErrConflict answers a call that others, which changed the same client at the
-	// same time, stood in the way of each time it was tried.
-	ErrConflict = &Error{Kind: Aborted, Reason: "CONFLICT", Message: "other calls changed the same data at the same time: nothing was changed, repeat the call"}
-	// ErrRepeat answers a call under an idempotency key when the answer of the
-	// database to its commit was lost.
-	ErrRepeat = &Error{Kind: Unavailable, Reason: "OUTCOME_UNKNOWN", Message: "the connection to the database was lost while the call was committed: repeat it with the same idempotency key"}
-	// ErrOutcomeUnknown is ErrRepeat for a call without an idempotency key.
-	ErrOutcomeUnknown = &Error{Kind: Unknown, Reason: "OUTCOME_UNKNOWN", Message: "the connection to the database was lost while the call was committed: look whether it has changed anything before repeating it"}
-	// ErrDamagedSecret says that this client's secret cannot be shown. It still
-	// verifies, and a rotation makes a sound one.
-	ErrDamagedSecret = &Error{Kind: Damaged, Reason: "SECRET_DAMAGED", Message: "the stored secret is damaged: rotate it"}
+	ErrSuperseded = &Error{Code: Precondition, Reason: "SUPERSEDED", Message: "a later rotation has replaced the secret this call made"}
+	// ErrConflict reports that each attempt was rolled back because other calls
+	// changed the same client at the same time.
+	ErrConflict = &Error{Code: Aborted, Reason: "CONFLICT", Message: "other calls changed the same data at the same time: nothing was changed, repeat the call"}
+	// ErrDamagedSecret reports that this client's secret cannot be shown. The secret
+	// still verifies, and a rotation replaces it with a sound one.
+	ErrDamagedSecret = &Error{Code: Damaged, Reason: "SECRET_DAMAGED", Message: "the stored secret is damaged: rotate it"}
 )
 
-// Error is the message and, behind it, every violation.
+// Failures of the database that a caller can act on.
+var (
+	errUnavailable    = &Error{Code: Unavailable, Message: "the database does not answer: try again"}
+	errTimedOut       = &Error{Code: TimedOut, Message: "the deadline of the call has passed"}
+	errCorrupt        = &Error{Code: Damaged, Message: "the stored data is damaged"}
+	errOutcomeUnknown = &Error{Code: OutcomeUnknown, Reason: "OUTCOME_UNKNOWN", Message: "the connection to the database was lost while the call was committed: look whether it has changed anything before repeating it"}
+	errRetryWithKey   = &Error{Code: OutcomeUnknown, Reason: "OUTCOME_UNKNOWN", Message: "the connection to the database was lost while the call was committed: repeat it with the same idempotency key", Retryable: true}
+)
+
+// Error returns the message and, on lines of their own, every violation.
 func (e *Error) Error() string {
 	if len(e.Violations) == 0 {
 		return e.Message
@@ -102,25 +110,28 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// NewInvalid is the error for input that breaks the given rules, or nil if
+// NewInvalid returns the error for input that breaks the given rules, or nil if
 // there are none.
 func NewInvalid(violations ...Violation) error {
 	if len(violations) == 0 {
 		return nil
 	}
-	return &Error{Kind: Invalid, Reason: "INVALID_FIELDS", Message: "validation errors", Violations: violations}
+	return &Error{Code: Invalid, Reason: "INVALID_FIELDS", Message: "validation errors", Violations: violations}
 }
 
-// isDuplicate reports a value that must be unique and is not. PostgreSQL says so
+// uniqueViolation is a code of PostgreSQL's appendix A.
+const uniqueViolation = "23505"
+
+// isDuplicate reports that a value that must be unique is not. PostgreSQL says so
 // in the language of the server, and by a code.
 func isDuplicate(err error) bool {
 	var coded interface{ SQLState() string }
 	return errors.As(err, &coded) && coded.SQLState() == uniqueViolation || sqlgraph.IsUniqueConstraintError(err)
 }
 
-// fromEnt turns what ent knows of a failure into an Error; everything else it
-// passes on, with the verb phrase in front.
-func fromEnt(verb string, err error) error {
+// toError returns err as the callers of this package see it: with an Error in it
+// if there is one for it, and with the verb phrase in front otherwise.
+func (s *Store) toError(verb string, err error) error {
 	var known *Error
 	switch {
 	case err == nil || errors.As(err, &known):
@@ -129,11 +140,29 @@ func fromEnt(verb string, err error) error {
 		return ErrNotFound
 	case isDuplicate(err):
 		return ErrExists
-	case errors.Is(err, tx.ErrConflict):
-		return fmt.Errorf("%s: %w: %w", verb, ErrConflict, err)
-	case errors.Is(err, tx.ErrOutcomeUnknown):
-		return fmt.Errorf("%s: %w: %w", verb, ErrOutcomeUnknown, err)
+	}
+	if known = errorOf(s.classify(err)); known != nil {
+		return fmt.Errorf("%s: %w: %w", verb, known, err)
+	}
+	return fmt.Errorf("%s: %w", verb, err)
+}
+
+// errorOf returns the Error for a class of failures of the database, or nil.
+func errorOf(failure tx.Failure) *Error {
+	switch failure {
+	case tx.Unavailable:
+		return errUnavailable
+	case tx.Conflict:
+		return ErrConflict
+	case tx.Interrupted:
+		return errTimedOut
+	case tx.Corrupt:
+		return errCorrupt
+	case tx.OutcomeUnknown:
+		return errOutcomeUnknown
+	case tx.Unclassified:
+		fallthrough
 	default:
-		return fmt.Errorf("%s: %w", verb, err)
+		return nil
 	}
 }

@@ -19,7 +19,7 @@ func TestNewInvalidNamesEveryFieldOrIsNoError(t *testing.T) {
 		oauthclient.Violation{Field: "list[2]", Rule: "r2", Message: "must be a URI"},
 	)
 	var got *oauthclient.Error
-	if !errors.As(err, &got) || got.Kind != oauthclient.Invalid || got.Reason != "INVALID_FIELDS" || len(got.Violations) != 2 {
+	if !errors.As(err, &got) || got.Code != oauthclient.Invalid || got.Reason != "INVALID_FIELDS" || len(got.Violations) != 2 {
 		t.Errorf("got %+v", got)
 	}
 	if want := "validation errors:\n - name: must not be empty\n - list[2]: must be a URI"; err.Error() != want {
@@ -76,7 +76,7 @@ func TestUpdateNamesEveryFieldThatBreaksARule(t *testing.T) {
 func wantInvalid(t *testing.T, want []oauthclient.Violation, call func() error) {
 	t.Helper()
 	var got *oauthclient.Error
-	if err := call(); !errors.As(err, &got) || got.Kind != oauthclient.Invalid {
+	if err := call(); !errors.As(err, &got) || got.Code != oauthclient.Invalid {
 		t.Fatalf("got error %v", err)
 	}
 	if diff := cmp.Diff(want, got.Violations); diff != "" {
@@ -92,7 +92,7 @@ func TestTheErrorsWithoutDetailsSayOneSentence(t *testing.T) {
 		oauthclient.ErrPublicClient:  "client is public: it has no secret",
 		oauthclient.ErrDamagedSecret: "the stored secret is damaged: rotate it",
 	} {
-		if err.Error() != want || err.Reason == "" || err.Reason != strings.ToUpper(err.Reason) || err.Kind == 0 {
+		if err.Error() != want || err.Reason == "" || err.Reason != strings.ToUpper(err.Reason) || err.Code == 0 {
 			t.Errorf("got %+v, want %s", err, want)
 		}
 	}

@@ -57,7 +57,7 @@ func (s *Store) Events(ctx context.Context, caller Caller, in EventsInput) (Even
 	}
 	rows, err := query.Order(clientevent.ByID(sql.OrderDesc())).Limit(in.PageSize + 1).All(ctx)
 	if err != nil {
-		return EventPage{}, fromEnt("list events", err)
+		return EventPage{}, s.toError("list events", err)
 	}
 	if len(rows) <= in.PageSize {
 		return EventPage{Events: rows}, nil

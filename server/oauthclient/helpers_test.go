@@ -8,6 +8,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
+	"clientsd/server/database"
 	"clientsd/server/oauthclient"
 	"clientsd/server/servertest/storagetest"
 	"clientsd/server/storage"
@@ -31,7 +32,7 @@ func newWorld(t testing.TB, clock func() time.Time) world {
 	opened := storagetest.Open(t)
 	store, err := oauthclient.NewStore(oauthclient.Config{
 		Transact: opened.DB.Transact, TransactStatement: opened.DB.StatementTransactor(),
-		Dialect: opened.DB.Dialect(), Read: opened.DB.Read,
+		Classify: database.Classify, Dialect: opened.DB.Dialect(), Read: opened.DB.Read,
 		Keyset: opened.Keyset, SecretPrefix: "sk_live_", Clock: clock,
 	})
 	if err != nil {

@@ -48,7 +48,7 @@ func (s *Store) List(ctx context.Context, caller Caller, in ListInput) (Page, er
 	}
 	rows, err := query.All(ctx)
 	if err != nil {
-		return Page{}, fromEnt("list clients", err)
+		return Page{}, s.toError("list clients", err)
 	}
 	if in.PageSize == 0 || len(rows) <= in.PageSize {
 		return Page{Clients: rows}, nil

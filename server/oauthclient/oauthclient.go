@@ -1,8 +1,10 @@
-// Package oauthclient keeps OAuth clients and rotates their secrets: the
-// domain. Every API of the service calls it, and nothing else writes a client.
+// Package oauthclient keeps OAuth clients and rotates their secrets: the domain.
+// Every API writes clients through it. Two commands of the operator write them
+// without it: the one that seals secrets with another key, and the one that accepts
+// a restored database.
 //
-// It knows no wire: it must import no connect, no generated message and no
-// net/http. It stores through ent and leaves plaintext to server/secret.
+// It must not know the wire: no connect, no generated message and no net/http. It
+// stores through ent and leaves plaintext to server/secret.
 package oauthclient
 
 import (

@@ -20,7 +20,7 @@ func (s *Store) OldestSecret(ctx context.Context) (time.Time, error) {
 	case ent.IsNotFound(err):
 		return time.Time{}, nil
 	case err != nil:
-		return time.Time{}, fromEnt("find oldest secret", err)
+		return time.Time{}, s.toError("find oldest secret", err)
 	default:
 		return *row.SecretCreatedAt, nil
 	}

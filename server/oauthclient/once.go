@@ -78,11 +78,11 @@ func (s *Store) once(ctx context.Context, tx *ent.Tx, caller Caller, a attempt, 
 	}
 }
 
-// repeatable tells a caller that has named its call by a key to make it again
-// when nobody knows whether it was done.
-func (k IdempotencyKey) repeatable(err error) error {
-	if k != (IdempotencyKey{}) && errors.Is(err, ErrOutcomeUnknown) {
-		return fmt.Errorf("%w: %w", ErrRepeat, err)
+// withRetryAdvice tells a caller that used a key to repeat the call when its
+// outcome is unknown.
+func (k IdempotencyKey) withRetryAdvice(err error) error {
+	if k != (IdempotencyKey{}) && errors.Is(err, errOutcomeUnknown) {
+		return fmt.Errorf("%w: %w", errRetryWithKey, err)
 	}
 	return err
 }

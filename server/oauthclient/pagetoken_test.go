@@ -44,7 +44,7 @@ func FuzzPageToken(f *testing.F) {
 			if err != nil || len(page.Clients) != 1 {
 				t.Errorf("a token of ours, %q: got %v, error %v", token, page, err)
 			}
-		case !errors.As(err, &refused) || refused.Kind != oauthclient.Invalid || refused.Violations[0].Field != "page_token":
+		case !errors.As(err, &refused) || refused.Code != oauthclient.Invalid || refused.Violations[0].Field != "page_token":
 			t.Errorf("token %q: got %v, error %v", token, page, err)
 		}
 	})

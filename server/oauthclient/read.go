@@ -24,7 +24,7 @@ func visible(caller Caller, id uuid.UUID) predicate.OAuthClient {
 func (s *Store) Get(ctx context.Context, caller Caller, id uuid.UUID) (Record, error) {
 	row, err := s.getRow(ctx, s.read, caller, id)
 	if err != nil {
-		return Record{}, fromEnt("get client", err)
+		return Record{}, s.toError("get client", err)
 	}
 	return Record{Client: row}, nil
 }
@@ -54,7 +54,7 @@ func (s *Store) GetWithSecret(ctx context.Context, caller Caller, id uuid.UUID) 
 // Public returns those of the named clients that exist, of any organisation.
 func (s *Store) Public(ctx context.Context, ids []uuid.UUID) ([]*Client, error) {
 	rows, err := s.read.OAuthClient.Query().Where(oauthclient.IDIn(ids...)).All(ctx)
-	return rows, fromEnt("get public clients", err)
+	return rows, s.toError("get public clients", err)
 }
 
 // Logo returns the image a logo URL names.
@@ -68,7 +68,7 @@ func (s *Store) Logo(ctx context.Context, logo Logo) ([]byte, error) {
 		).
 		Only(ctx)
 	if err != nil {
-		return nil, fromEnt("get logo", err)
+		return nil, s.toError("get logo", err)
 	}
 	return row.Png, nil
 }

@@ -61,7 +61,7 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 	case errors.Is(err, errAlone):
 		return s.rotateAlone(ctx, r)
 	case err != nil:
-		return Record{}, fromEnt("rotate secret", err)
+		return Record{}, s.toError("rotate secret", err)
 	default:
 		return r.record(row), nil
 	}
@@ -76,7 +76,7 @@ func (s *Store) rotateAlone(ctx context.Context, r rotation) (Record, error) {
 		return err
 	})
 	if err != nil {
-		return Record{}, r.in.Key.repeatable(err)
+		return Record{}, r.in.Key.withRetryAdvice(err)
 	}
 	return record, nil
 }

@@ -48,7 +48,7 @@ func (s *Store) State(ctx context.Context, caller Caller, id uuid.UUID) (State, 
 	found, err := s.scanOwn(ctx, s.statements.state, caller, id, &revision, &updatedAt, &previousSecretUse)
 	switch {
 	case err != nil:
-		return State{}, fromEnt("get state of client", err)
+		return State{}, s.toError("get state of client", err)
 	case !found:
 		return State{}, ErrNotFound
 	}

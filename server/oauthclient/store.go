@@ -22,6 +22,8 @@ type Config struct {
 	// TransactStatement does so for rotations that come at once, made by one
 	// statement of PostgreSQL. Nil: each has a transaction to itself.
 	TransactStatement tx.StatementTransactor
+	// Classify returns the class of an error of the database.
+	Classify func(error) tx.Failure
 	// Dialect is that of the database, by ent's name.
 	Dialect string
 	// Read answers plain reads. It must see every transaction that was
@@ -43,6 +45,7 @@ type Config struct {
 type Store struct {
 	transact          tx.Transactor
 	transactStatement tx.StatementTransactor
+	classify          func(error) tx.Failure
 	read              *ent.Client
 	keyset            *secret.Keyset
 	prefix            string
@@ -68,6 +71,7 @@ func NewStore(config Config) (*Store, error) {
 	s := &Store{
 		transact:          config.Transact,
 		transactStatement: config.TransactStatement,
+		classify:          config.Classify,
 		read:              config.Read,
 		keyset:            config.Keyset,
 		prefix:            config.SecretPrefix,
@@ -90,7 +94,7 @@ func (s *Store) inTx(ctx context.Context, verb string, body func(*ent.Tx) error)
 		// The call that was faster has ended by now: this one repeats it.
 		err = s.transact(ctx, body)
 	}
-	return fromEnt(verb, err)
+	return s.toError(verb, err)
 }
 
 // newSecret makes a secret for a client together with what the row keeps of it.

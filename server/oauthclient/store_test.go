@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"clientsd/ent"
+	"clientsd/server/database"
 	"clientsd/server/oauthclient"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
@@ -129,7 +130,7 @@ func TestASecretVerifiesWithoutTheKeyItWasSealedWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	store, err := oauthclient.NewStore(oauthclient.Config{Transact: w.storage.DB.Transact, Dialect: w.storage.DB.Dialect(), Read: w.storage.DB.Read, Keyset: other.Keyset})
+	store, err := oauthclient.NewStore(oauthclient.Config{Transact: w.storage.DB.Transact, Classify: database.Classify, Dialect: w.storage.DB.Dialect(), Read: w.storage.DB.Read, Keyset: other.Keyset})
 	if err != nil {
 		t.Fatal(err)
 	}

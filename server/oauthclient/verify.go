@@ -23,7 +23,7 @@ func (s *Store) Verify(ctx context.Context, caller Caller, id uuid.UUID, text st
 	}
 	stored, err := s.storedDigests(ctx, caller, id)
 	if err != nil {
-		return NoMatch, 0, fromEnt("verify secret", err)
+		return NoMatch, 0, s.toError("verify secret", err)
 	}
 	match, version := s.match(stored, secret.DigestOf(id, presented))
 	if match == MatchPrevious {

@@ -63,7 +63,7 @@ func badToken(err error) failure {
 
 // failureOf is the one table of this API. Everything it does not know is the
 // fixed sentence.
-func failureOf(err error, unavailable func(error) bool) failure {
+func failureOf(err error) failure {
 	var known failure
 	var token *auth.TokenError
 	var scope *auth.ScopeError
@@ -82,7 +82,7 @@ func failureOf(err error, unavailable func(error) bool) failure {
 		return errScope
 	case errors.As(err, &domain):
 		return domainFailure(domain)
-	case errors.Is(err, auth.ErrKeysUnavailable) || unavailable(err),
+	case errors.Is(err, auth.ErrKeysUnavailable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errUnavailable
 	default:
@@ -91,7 +91,7 @@ func failureOf(err error, unavailable func(error) bool) failure {
 }
 
 func domainFailure(err *oauthclient.Error) failure {
-	switch err.Kind { // a rotation has no other failures
+	switch err.Code { // a rotation has no other failures
 	case oauthclient.NotFound:
 		return errNoClient
 	case oauthclient.Precondition:
@@ -102,8 +102,11 @@ func domainFailure(err *oauthclient.Error) failure {
 	case oauthclient.Aborted:
 		return conflict(err)
 	case oauthclient.Unavailable:
-		return failure{status: http.StatusServiceUnavailable, Code: errUnavailable.Code, Description: err.Error(), retryAfter: errUnavailable.retryAfter}
-	case oauthclient.Unknown:
+		return errUnavailable
+	case oauthclient.OutcomeUnknown:
+		if err.Retryable {
+			return failure{status: http.StatusServiceUnavailable, Code: errUnavailable.Code, Description: err.Error(), retryAfter: errUnavailable.retryAfter}
+		}
 		return failure{status: http.StatusInternalServerError, Code: errInternal.Code, Description: err.Error()}
 	case oauthclient.Invalid:
 		return failure{status: http.StatusBadRequest, Code: "invalid_request", Description: err.Error()}
@@ -118,11 +121,17 @@ func (h *Handler) Busy(w http.ResponseWriter, _ *http.Request) { answer(w, errUn
 // refuse answers an error, and tells the log of those an operator must hear of:
 // not of a deadline that passes, nor of a caller who goes.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	told := failureOf(err, h.Unavailable)
-	if told.status == http.StatusInternalServerError || h.Unavailable(err) || errors.Is(err, oauthclient.ErrRepeat) {
+	told := failureOf(err)
+	if told.status == http.StatusInternalServerError || isOurs(err) {
 		h.Log.ErrorContext(r.Context(), "call failed", "api", API, "status", told.status, "error", err)
 	}
 	answer(w, told)
+}
+
+// isOurs reports a failure of the database.
+func isOurs(err error) bool {
+	var domain *oauthclient.Error
+	return errors.As(err, &domain) && (domain.Code == oauthclient.Unavailable || domain.Code == oauthclient.OutcomeUnknown)
 }
 
 func answer(w http.ResponseWriter, told failure) {

@@ -42,8 +42,6 @@ type Handler struct {
 	Denied func(r *http.Request, principal *auth.Principal, err error)
 	// Answered hears of every call that got in, with its error or nil.
 	Answered func(ctx context.Context, err error)
-	// Unavailable reports an error of the database that may pass.
-	Unavailable func(error) bool
 	// Log hears of what is answered with a fixed sentence.
 	Log *slog.Logger
 	// Timeout is the deadline of a call.

@@ -10,87 +10,76 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mattn/go-sqlite3"
+
+	"clientsd/server/tx"
 )
 
-// Failure is what went wrong in the database, as far as a caller can act on it.
-type Failure int
-
-const (
-	// Unknown is everything not below.
-	Unknown Failure = iota
-	// Unavailable is a lock held too long, a full or failing disk, a lost
-	// connection, a server that starts, stops or is no primary: the same call may
-	// succeed later. Unless it was a commit, nothing was changed.
-	Unavailable
-	// Conflict is a transaction that PostgreSQL has rolled back because of another
-	// one: it can be run again at once.
-	Conflict
-	// Interrupted is a call whose deadline passed or whose caller went away.
-	Interrupted
-	// Corrupt is stored data that is not, or is no longer, what the database wrote.
-	Corrupt
-)
-
-// Classify tells what err, as a query or a commit returned it, means. The end of
-// a context is Unknown here: it is the caller's, and not the database's.
-func Classify(err error) Failure {
+// Classify returns the class of an error that a query, a commit or a
+// [tx.Transactor] returned. What nobody knows is no conflict, even if there was
+// one too.
+func Classify(err error) tx.Failure {
 	var unconnected *pgconn.ConnectError
 	var postgres *pgconn.PgError
 	var sqlite sqlite3.Error
 	switch {
+	case errors.Is(err, tx.ErrOutcomeUnknown):
+		return tx.OutcomeUnknown
+	case errors.Is(err, tx.ErrConflict):
+		return tx.Conflict
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return Unknown
+		return tx.Unclassified
 	case errors.Is(err, errSilent), errors.As(err, &unconnected): // whatever the server has against us
-		return Unavailable
+		return tx.Unavailable
 	case errors.As(err, &postgres):
 		return classifyPostgres(postgres.Code)
 	case errors.As(err, &sqlite):
 		return classifySQLite(sqlite.Code)
 	case isConnectionLost(err):
-		return Unavailable
+		return tx.Unavailable
 	default:
-		return Unknown
+		return tx.Unclassified
 	}
 }
 
-func classifySQLite(code sqlite3.ErrNo) Failure {
+// classifySQLite knows the primary result codes of SQLite.
+func classifySQLite(code sqlite3.ErrNo) tx.Failure {
 	switch code {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrCantOpen, sqlite3.ErrReadonly:
-		return Unavailable
+		return tx.Unavailable
 	case sqlite3.ErrInterrupt:
-		return Interrupted
+		return tx.Interrupted
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
-		return Corrupt
+		return tx.Corrupt
 	default:
-		return Unknown
+		return tx.Unclassified
 	}
 }
 
 // classifyPostgres knows the SQLSTATEs of PostgreSQL's appendix A.
-func classifyPostgres(code string) Failure {
+func classifyPostgres(code string) tx.Failure {
 	switch code {
 	case "40001", "40P01": // serialization_failure, deadlock_detected
-		return Conflict
+		return tx.Conflict
 	case "57014": // query_canceled, also by the statement timeout
-		return Interrupted
+		return tx.Interrupted
 	case "XX001", "XX002": // data_corrupted, index_corrupted
-		return Corrupt
+		return tx.Corrupt
 	case "25006", // read_only_sql_transaction: no longer the primary
 		"25P03", // idle_in_transaction_session_timeout
 		"40003", // statement_completion_unknown
 		"55P03", // lock_not_available: the lock timeout
 		"58030": // io_error
-		return Unavailable
+		return tx.Unavailable
 	}
 	switch code[:min(2, len(code))] {
 	case "08", "53", "57": // connections, resources such as disk space, operators
-		return Unavailable
+		return tx.Unavailable
 	default:
-		return Unknown
+		return tx.Unclassified
 	}
 }
 
-// isConnectionLost knows what is left of a connection that broke while it was
+// isConnectionLost recognises the errors of a connection that broke while it was
 // used.
 func isConnectionLost(err error) bool {
 	var network *net.OpError
