@@ -16,11 +16,16 @@ import (
 // ErrEncoding refuses a database that cannot hold every text.
 var ErrEncoding = errors.New("the database does not hold UTF-8: make one with CREATE DATABASE clientsd TEMPLATE template0 ENCODING 'UTF8'")
 
-// startupParameters lists the session parameters that go out with the request to
-// connect. PgBouncer refuses every other one there, so they are set afterwards;
+// isStartupParameter reports the session parameters that go out with the request
+// to connect. PgBouncer refuses every other one there, so they are set afterwards;
 // but default_transaction_read_only decides whether the server is accepted.
-var startupParameters = []string{
-	"application_name", "client_encoding", "datestyle", "default_transaction_read_only", "options", "standard_conforming_strings", "timezone",
+func isStartupParameter(name string) bool {
+	switch strings.ToLower(name) {
+	case "application_name", "client_encoding", "datestyle", "default_transaction_read_only", "options", "standard_conforming_strings", "timezone":
+		return true
+	default:
+		return false
+	}
 }
 
 // sessionParameters returns the values the promises rest on, whatever the role, the
@@ -41,7 +46,7 @@ func (p Postgres) sessionParameters() map[string]string {
 func afterStartup(config *pgx.ConnConfig) map[string]string {
 	later := map[string]string{}
 	for name, value := range config.RuntimeParams {
-		if !slices.Contains(startupParameters, strings.ToLower(name)) {
+		if !isStartupParameter(name) {
 			later[name] = value
 			delete(config.RuntimeParams, name)
 		}
@@ -70,7 +75,8 @@ func prepareSession(timeout time.Duration, parameters map[string]string) func(co
 // setStatement sets all parameters in one round trip. The protocol without named
 // statements leaves nothing on the server.
 func setStatement(parameters map[string]string) (string, []any) {
-	calls, values := make([]string, 0, len(parameters)), []any{pgx.QueryExecModeExec}
+	calls := make([]string, 0, len(parameters))
+	values := append(make([]any, 0, 1+2*len(parameters)), pgx.QueryExecModeExec)
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		calls = append(calls, fmt.Sprintf("set_config($%d, $%d, false)", len(values), len(values)+1))
 		values = append(values, name, parameters[name])
