@@ -74,6 +74,9 @@ func (s *Store) create(ctx context.Context, tx *ent.Tx, id uuid.UUID, caller Cal
 
 func (in CreateInput) validate() error {
 	var v violations
+	v.text("name", in.Name)
+	v.text("description", in.Description)
+	v.text("application_id", in.ApplicationID)
 	v.redirectURI("redirect_uri", in.RedirectURI)
 	v.websiteURL("website_url", in.WebsiteURL)
 	v.logoutURI("backchannel_logout_uri", in.BackchannelLogoutURI)

@@ -20,3 +20,10 @@ func WebsiteURL(text string) []Violation {
 	v.websiteURL("uri", text)
 	return v
 }
+
+// Text returns what is wrong with a text that people read, or nothing.
+func Text(text string) []Violation {
+	var v violations
+	v.text("text", text)
+	return v
+}

@@ -44,7 +44,7 @@ type RotateInput struct {
 // is not allowed; for a key also ErrKeyMismatch, ErrSuperseded and ErrKeyInUse.
 // Nothing has changed then.
 func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Record, error) {
-	if err := s.validateOverlap(in.Overlap); err != nil {
+	if err := s.validateRotation(in); err != nil {
 		return Record{}, err
 	}
 	// Made before the transaction begins: other writers wait for that one.
@@ -136,13 +136,11 @@ func (in RotateInput) previousUntil(now time.Time) *time.Time {
 	return &until
 }
 
-func (s *Store) validateOverlap(overlap time.Duration) error {
-	if overlap >= 0 && overlap <= s.maxOverlap {
-		return nil
+func (s *Store) validateRotation(in RotateInput) error {
+	var v violations
+	if in.Overlap < 0 || in.Overlap > s.maxOverlap {
+		v.add("previous_secret_valid_for", "previous_secret_valid_for", fmt.Sprintf("must be from 0s to %ds", int64(s.maxOverlap.Seconds())))
 	}
-	return NewInvalid(Violation{
-		Field:   "previous_secret_valid_for",
-		Rule:    "previous_secret_valid_for",
-		Message: fmt.Sprintf("must be from 0s to %ds", int64(s.maxOverlap.Seconds())),
-	})
+	v.text("reason", in.Reason)
+	return NewInvalid(v...)
 }

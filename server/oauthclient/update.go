@@ -80,6 +80,12 @@ func (s *Store) change(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.U
 
 func (in UpdateInput) validate() error {
 	var v violations
+	if in.Name != nil {
+		v.text("name", *in.Name)
+	}
+	if in.Description != nil {
+		v.text("description", *in.Description)
+	}
 	if in.RedirectURI != nil {
 		v.redirectURI("redirect_uri", *in.RedirectURI)
 	}

@@ -1,9 +1,12 @@
 package oauthclient
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -29,6 +32,8 @@ func (v *violations) redirectURI(field, text string) {
 		problem = webProblem(parsed)
 	case !strings.Contains(parsed.Scheme, "."):
 		problem = "must be https, http to a loopback host, or a private-use scheme with a dot"
+	case parsed.Opaque+parsed.Host+parsed.Path+parsed.RawQuery == "":
+		problem = "must have a path after a private-use scheme, such as com.example.app:/callback"
 	}
 	if problem != "" {
 		v.add(field, "redirect_uri", problem)
@@ -69,8 +74,8 @@ func (v *violations) websiteURL(field, text string) {
 	case problem != "":
 	case !isWeb(parsed):
 		problem = "must be https or http"
-	case parsed.Hostname() == "":
-		problem = "must name a host"
+	default:
+		problem = hostProblem(parsed)
 	}
 	if problem != "" {
 		v.add(field, "website_url", problem)
@@ -86,6 +91,7 @@ const maxNesting = 32
 // every caller can read.
 func (v *violations) bindings(field string, list []Binding) {
 	for i, binding := range list {
+		v.text(fmt.Sprintf("%s[%d].application_id", field, i), binding.ApplicationID)
 		field := fmt.Sprintf("%s[%d].config.json_config", field, i)
 		nesting, hasNUL := inspect(binding.JSONConfig)
 		if hasNUL {
@@ -150,8 +156,47 @@ func webProblem(u *url.URL) string {
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return "must be https: http is allowed for a loopback host only"
 	default:
+		return hostProblem(u)
+	}
+}
+
+// hostProblem says why nobody can reach an endpoint on the web, if so.
+func hostProblem(u *url.URL) string {
+	port, err := strconv.Atoi(cmp.Or(u.Port(), "443"))
+	switch host := u.Hostname(); {
+	case host == "":
+		return "must name a host"
+	case err != nil || port < 1 || port > 65535:
+		return "must have a port from 1 to 65535"
+	case !isAddress(host) && !isName(host):
+		return "must have a host that can be reached: a name of letters, digits and hyphens between single dots, or an IP address"
+	default:
 		return ""
 	}
+}
+
+// isAddress accepts an IP address but 0.0.0.0 and ::, which are nobody's. An
+// address with a zone means something on one machine only.
+func isAddress(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && !address.IsUnspecified() && address.Zone() == ""
+}
+
+// isName accepts the name of a host (RFC 1123, 2.1), and an underscore, which
+// names of containers have. What ends in a number is an address to a browser.
+func isName(host string) bool {
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	last := labels[len(labels)-1]
+	if _, err := strconv.ParseUint(last, 0, 64); err == nil || len(host) > 254 || strings.Trim(last, "0123456789") == "" {
+		return false
+	}
+	return !slices.ContainsFunc(labels, func(label string) bool {
+		return label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.ContainsFunc(label, isNotNameRune)
+	})
+}
+
+func isNotNameRune(r rune) bool {
+	return r != '-' && r != '_' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
 }
 
 // isLoopback accepts localhost and the loopback addresses, spelt as such: no

@@ -18,6 +18,9 @@ const (
 	fragment    = "must not have a fragment"
 	credentials = "must not carry a user or password"
 	wildcard    = "must not have a wildcard in its host"
+	badHost     = "must have a host that can be reached: a name of letters, digits and hyphens between single dots, or an IP address"
+	badPort     = "must have a port from 1 to 65535"
+	noPath      = "must have a path after a private-use scheme, such as com.example.app:/callback"
 	notASCII    = "must have its host in ASCII: an international name begins with xn--"
 
 	redirectScheme = "must be https, http to a loopback host, or a private-use scheme with a dot"
@@ -33,6 +36,9 @@ func same(text, problem string) uriTest { return uriTest{text, problem, problem,
 
 // plain is http to a host that is not a loopback one: fit for a website only.
 func plain(text string) uriTest { return uriTest{text, plainText, plainText, ""} }
+
+// nowhere is http to a host that nobody can reach.
+func nowhere(text string) uriTest { return uriTest{text, plainText, plainText, badHost} }
 
 // foreign is a scheme that only people's own software would open.
 func foreign(text string) uriTest { return uriTest{text, redirectScheme, logoutScheme, websiteScheme} }
@@ -56,12 +62,34 @@ var uriTests = map[string]uriTest{
 	"a name that ends with localhost":    plain("http://notlocalhost/"),
 	"localhost with a dot":               plain("http://localhost./"),
 	"a name that begins with an address": plain("http://127.0.0.1.example.com/"),
-	"every address":                      plain("http://0.0.0.0/"),
-	"every address of IPv6":              plain("http://[::]/"),
-	"an address as one number":           plain("http://2130706433/"),
-	"an address in hexadecimal":          plain("http://0x7f.0.0.1/"),
-	"an address with parts left out":     plain("http://127.1/"),
-	"an address in octal":                plain("http://0177.0.0.1/"),
+	"every address":                      nowhere("http://0.0.0.0/"),
+	"every address of IPv6":              nowhere("http://[::]/"),
+	"an address as one number":           nowhere("http://2130706433/"),
+	"an address in hexadecimal":          nowhere("http://0x7f.0.0.1/"),
+	"an address that ends in hex":        nowhere("http://127.0.0.0x1/"),
+	"an address with parts left out":     nowhere("http://127.1/"),
+	"an address in octal":                nowhere("http://0177.0.0.1/"),
+	"an address that is too large":       same("https://256.1.1.1/", badHost),
+	"an address with a zone":             same("https://[fe80::1%25eth0]/", badHost),
+	"two dots":                           same("https://a..b/", badHost),
+	"a dot for a host":                   same("https://./", badHost),
+	"a dot at the beginning":             same("https://.example.com/", badHost),
+	"a dot at the end":                   same("https://example.com./", ""),
+	"a hyphen at the beginning":          same("https://-a.example.com/", badHost),
+	"a hyphen at the end":                same("https://a-.example.com/", badHost),
+	"a label that is too long":           same("https://"+strings.Repeat("a", 64)+".example.com/", badHost),
+	"a name that is too long":            same("https://"+strings.Repeat("a.", 126)+"abc/", badHost),
+	"a name with a space":                same("https://a%20b/", notAbsolute),
+	"a name with an underscore":          same("https://my_container/", ""),
+	"a name with a semicolon":            same("https://a;b/", badHost),
+	"a port that is too large":           same("https://example.com:99999/", badPort),
+	"a port that is far too large":       same("https://example.com:99999999999999999999/", badPort),
+	"port 0":                             same("https://example.com:0/", badPort),
+	"an empty port":                      same("https://example.com:/", ""),
+	"a private-use scheme alone":         {"com.example.app:", noPath, logoutScheme, websiteScheme},
+	"a private-use scheme and a slash":   {"com.example.app:/", "", logoutScheme, websiteScheme},
+	"a private-use scheme and slashes":   {"com.example.app://", noPath, logoutScheme, websiteScheme},
+	"a private-use scheme and a name":    {"com.example.app:callback", "", logoutScheme, websiteScheme},
 	"a private address":                  plain("http://10.0.0.1/"),
 	"a private-use scheme":               {"com.example.app:/callback", "", logoutScheme, websiteScheme},
 	"a private-use scheme with a host":   {"com.example.app://callback", "", logoutScheme, websiteScheme},
