@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -108,7 +109,7 @@ func TestTextsAreKeptToTheByte(t *testing.T) {
 	s := servertest.Start(t)
 	for _, text := range []string{
 		"'; DROP TABLE oauth_clients; --", `" OR ""="`, "<script>alert(1)</script>", "%s%n%x", "${jndi:ldap://x}", "{{.}}",
-		"\u202egnp.exe", "e\u0301", "é", "ﬀ", "İ", "👩‍👩‍👧", "\ufeffx", " x ", strings.Repeat("名", 64),
+		"e\u0301", "é", "ﬀ", "İ", "👩‍👩‍👧", " x ", strings.Repeat("名", 64),
 	} {
 		request := servertest.Request()
 		request.Name, request.ApplicationId = text, proto.String(text)
@@ -119,6 +120,31 @@ func TestTextsAreKeptToTheByte(t *testing.T) {
 		}
 	}
 	wantCalm(t, s)
+}
+
+// What cannot be shown is not stored, in each text that people read.
+func TestTexts_CannotBeShown(t *testing.T) {
+	t.Parallel()
+	s := servertest.Start(t)
+	rpc, client := clientsOf(t, s), s.Create(t, servertest.Request())
+	for _, text := range []string{"\u202egnp.exe", "pay\u200bpal", "\ufeffx", "a\u2060b", "\u2066x\u2069", " ", "\u3164"} {
+		t.Run(fmt.Sprintf("%+q", text), func(t *testing.T) {
+			create := servertest.Request()
+			create.Name, create.Description, create.ApplicationId = text, text, &text
+			create.ApplicationBindings = []*apiv1.ApplicationBinding{{ApplicationId: text}}
+			_, err := rpc.CreateClient(t.Context(), create)
+			wantViolations(t, err, "name", "description", "application_id", "application_bindings[0].application_id")
+			_, err = rpc.UpdateClient(t.Context(), &apiv1.UpdateClientRequest{
+				ClientId: client.GetClientId(), Name: &text, Description: &text, ApplicationBindings: create.GetApplicationBindings(),
+			})
+			wantViolations(t, err, "name", "description", "application_bindings[0].application_id")
+			_, err = rpc.RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: client.GetClientId(), Reason: &text})
+			wantViolations(t, err, "reason")
+		})
+	}
+	if got := s.Verify(t, client.GetClientId(), client.GetClientSecret()); !got.GetValid() {
+		t.Error("a refused reason has rotated the secret")
+	}
 }
 
 func TestBytesThatAreNoUTF8AreRefusedInEveryText(t *testing.T) {

@@ -98,9 +98,13 @@ var uris = []struct {
 	{"https://[::g]/", nil},
 	{"http://localhost.evil.example/", []string{website}},
 	{"http://127.0.0.1.evil.example/", []string{website}},
-	{"http://127.1/", []string{website}},
-	{"http://2130706433/", []string{website}},
-	{"http://0.0.0.0/", []string{website}},
+	{"http://127.1/", nil},
+	{"http://2130706433/", nil},
+	{"http://0.0.0.0/", nil},
+	{"https://a..b/", nil},
+	{"https://a.example:99999/", nil},
+	{"https://256.1.1.1/", nil},
+	{"com.example.app:", nil},
 	{"http://169.254.169.254/", []string{website}},
 
 	// What would end a header or a page's attribute.
