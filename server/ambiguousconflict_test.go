@@ -121,7 +121,7 @@ func TestAConflictWithoutEndIsToldInTheWordsOfTheFace(t *testing.T) {
 	faces := everyFace()
 	together(len(faces), func(i int) {
 		_, got := faces[i].rotate(t, s, attempt{token: token, clientID: made.GetClientId()})
-		if diff := cmp.Diff(faces[i].saysReason(connect.CodeAborted, "CONFLICT", conflict), got); diff != "" {
+		if diff := cmp.Diff(saysReason(faces[i], connect.CodeAborted, "CONFLICT", conflict), got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", faces[i].name, diff)
 		}
 	})

@@ -45,7 +45,7 @@ func overClients(protocol servertest.Protocol) func(testing.TB, *servertest.Serv
 }
 
 // saysReason is a refusal with a reason, in the words of the way's face.
-func (w way) saysReason(code connect.Code, reason, message string) told {
+func saysReason(w way, code connect.Code, reason, message string) told {
 	if w.face == "vigilo" {
 		name := map[connect.Code]string{
 			connect.CodeAborted: "invalid_request", connect.CodeUnavailable: "temporarily_unavailable", connect.CodeUnknown: "internal_server_error",
@@ -137,9 +137,9 @@ func (c *cutOff) loseTogether(t *testing.T, moment pgproxy.Moment, version int64
 // wantUnknown fails the test unless the caller was told how to find out.
 func (l *lostCall) wantUnknown(t *testing.T) {
 	t.Helper()
-	want := l.saysReason(connect.CodeUnknown, "OUTCOME_UNKNOWN", lookFirst)
+	want := saysReason(l.way, connect.CodeUnknown, "OUTCOME_UNKNOWN", lookFirst)
 	if l.header != nil {
-		want = l.saysReason(connect.CodeUnavailable, "OUTCOME_UNKNOWN", repeatCall)
+		want = saysReason(l.way, connect.CodeUnavailable, "OUTCOME_UNKNOWN", repeatCall)
 	}
 	if diff := cmp.Diff(want, l.told); diff != "" || l.secret != "" {
 		t.Errorf("%s: got a secret: %v; refusal (-want +got):\n%s", l.name, l.secret != "", diff)

@@ -102,7 +102,7 @@ func wantAuthorization(t *testing.T, name string, got reply, reason string) {
 	if reason == noToken {
 		token = ""
 	}
-	want := unauthenticated(caller{token: token, refused: reason})
+	want := unauthenticated(token, reason)
 	if got.status != http.StatusUnauthorized || !strings.Contains(got.body, reason) || got.header.Get("WWW-Authenticate") != want.Challenge {
 		t.Errorf("%s: got status %d, challenge %s: %s\nwant: %+v", name, got.status, got.header.Get("WWW-Authenticate"), got.body, want)
 	}

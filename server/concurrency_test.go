@@ -196,26 +196,3 @@ func TestDeletionDuringRotationsIsFinal(t *testing.T) {
 		}
 	}
 }
-
-func TestClientsMadeAtOnceAreAllThere(t *testing.T) {
-	const callers, each = 16, 5
-	s := servertest.Start(t)
-	clients := clientsOf(t, s)
-	ids := make([]string, callers*each)
-	together(callers, func(i int) {
-		for j := range each {
-			answer, err := clients.CreateClient(t.Context(), servertest.Request())
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			ids[i*each+j] = answer.GetClient().GetClientId()
-		}
-	})
-	got := slices.Concat(pages(t, clients, 7, func([]string) {})...)
-	slices.Sort(ids)
-	slices.Sort(got)
-	if diff := cmp.Diff(ids, got); diff != "" {
-		t.Errorf("(-made +listed):\n%s", diff)
-	}
-}

@@ -76,12 +76,12 @@ func TestDeniedCallsAreLoggedOncePerCallerAndCounted(t *testing.T) {
 	ask(t, s, http.MethodPost, restPath(application, made.GetClientId()), "bad", "{}")
 	caller := issuerOf(t, s) + " weak"
 	wantDenials(t, s,
-		denialLine{Msg: "denied more often", Caller: here, Call: listed, Reason: malformedToken, More: more},
+		denialLine{Msg: "denied more often", Caller: here, Call: listed, Reason: malformed, More: more},
 		denialLine{Msg: "denied more often", Caller: here, Call: listed, Reason: noToken, More: more},
 		denialLine{Msg: "denied more often", Caller: caller, Call: listed, Reason: lacks("oauth:clients:read"), More: more},
-		denialLine{Msg: "denied", Caller: here, Call: listed, Reason: malformedToken},
+		denialLine{Msg: "denied", Caller: here, Call: listed, Reason: malformed},
 		denialLine{Msg: "denied", Caller: here, Call: listed, Reason: noToken},
-		denialLine{Msg: "denied", Caller: here, Call: "zitadel", Reason: malformedToken},
+		denialLine{Msg: "denied", Caller: here, Call: "zitadel", Reason: malformed},
 		denialLine{Msg: "denied", Caller: caller, Call: listed, Reason: lacks("oauth:clients:read")},
 		denialLine{Msg: "denied", Caller: caller, Call: rotated, Reason: lacks("oauth:clients:manage")},
 		denialLine{Msg: "denied", Caller: caller, Call: "vigilo", Reason: lacks(clientManage)})

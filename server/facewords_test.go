@@ -72,9 +72,9 @@ func rpcSays(r refusal) told {
 	case r.code == connect.CodePermissionDenied:
 		answer.Challenge = denied(r.scope).Challenge
 	case r.code == connect.CodeUnauthenticated && r.message == noToken:
-		answer.Challenge = unauthenticated(caller{refused: r.message}).Challenge
+		answer.Challenge = unauthenticated("", r.message).Challenge
 	case r.code == connect.CodeUnauthenticated:
-		answer.Challenge = unauthenticated(caller{token: "any", refused: r.message}).Challenge
+		answer.Challenge = unauthenticated("any", r.message).Challenge
 	}
 	if reason := reasons[r.code]; reason != "" {
 		metadata := map[string]any{}

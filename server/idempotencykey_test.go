@@ -101,24 +101,6 @@ func TestAKeyIsGoodForTheSameCallerOnly(t *testing.T) {
 	}
 }
 
-func TestWhatIsRememberedOfACallIsNeitherItsSecretNorItsKey(t *testing.T) {
-	s := &secrecyTest{Server: servertest.Start(t)}
-	clients := s.Clients(over, s.Token(t, manage))
-	f := finder{}
-	const key = "9b2f4c1d-idempotency-canary-key-7d31a5"
-	f.addText("a key in clear", key[:16])
-	id := s.Create(t, servertest.Request()).GetClientId()
-	for i := range 50 {
-		name := key + strings.Repeat("+", i)
-		f.add(mustRegenerate(t, clients, name, release(id)).GetClientSecret())
-		f.add(mustRegenerate(t, clients, name, release(id)).GetClientSecret())
-	}
-	if n, err := s.Database(t).Read.IdempotencyKey.Query().Count(t.Context()); err != nil || n != 50 {
-		t.Fatalf("%d calls are remembered, error %v, want 50", n, err)
-	}
-	s.wantNoneInFiles(t, f, "clientsd.db", "clientsd.db-wal")
-}
-
 func TestARotationIsRepeatedOnEveryFace(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, faceScopes...)

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -71,7 +72,7 @@ func TestAServerWhoseMetricsAddressIsTakenDoesNotStart(t *testing.T) {
 		Addr: address, MetricsAddr: taken.Addr().String(), Storage: storage.Config{Dir: t.TempDir(), Create: true},
 	})
 	want := "--metrics-addr: listen tcp " + taken.Addr().String() + ": bind: address already in use"
-	if got := textOf(err); got != want {
+	if got := fmt.Sprint(err); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if conn, err := net.Dial("tcp", address); err == nil {
@@ -88,7 +89,7 @@ func TestTheMetricsAddressIsNotThatOfTheServiceInOtherWords(t *testing.T) {
 	_, err = server.New(t.Context(), server.Config{
 		Addr: "127.0.0.1:" + port, MetricsAddr: "0.0.0.0:" + port, Storage: storage.Config{Dir: t.TempDir(), Create: true},
 	})
-	if got := textOf(err); !strings.HasPrefix(got, "--metrics-addr: listen tcp 0.0.0.0:"+port+": bind: ") {
+	if got := fmt.Sprint(err); !strings.HasPrefix(got, "--metrics-addr: listen tcp 0.0.0.0:"+port+": bind: ") {
 		t.Errorf("got %s", got)
 	}
 }

@@ -78,10 +78,10 @@ func TestAFaultOfTheDatabaseIsToldToTheLogOnly(t *testing.T) {
 	operations := operations(t)
 	for _, o := range operations {
 		got := rawAnswer(t, s, o, token, client.GetClientId(), client.GetClientSecret())
-		wantNoLeak(t, reply{got.Status, got.Header, got.Body})
-		if refusal := object(t, []byte(got.Body)); got.Status != http.StatusInternalServerError ||
+		wantNoLeak(t, got)
+		if refusal := object(t, []byte(got.body)); got.status != http.StatusInternalServerError ||
 			refusal["code"] != "internal" || refusal["message"] != internalError {
-			t.Errorf("%s: got status %d: %s", o, got.Status, got.Body)
+			t.Errorf("%s: got status %d: %s", o, got.status, got.body)
 		}
 	}
 	logs := s.Logs.String()

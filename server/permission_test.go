@@ -98,7 +98,7 @@ func (p permission) answer(c caller) answer {
 		return answer{}
 	}
 	if c.refused != "" {
-		return unauthenticated(c)
+		return unauthenticated(c.token, c.refused)
 	}
 	for _, scope := range p.scopes {
 		if !slices.Contains(c.grants, scope) && !slices.Contains(c.grants, p.enough) {
@@ -111,12 +111,12 @@ func (p permission) answer(c caller) answer {
 	return answer{}
 }
 
-func unauthenticated(c caller) answer {
+func unauthenticated(token, refused string) answer {
 	challenge := `Bearer realm="clientsd"`
-	if c.token != "" {
-		challenge += fmt.Sprintf(`, error="invalid_token", error_description=%q`, c.refused)
+	if token != "" {
+		challenge += fmt.Sprintf(`, error="invalid_token", error_description=%q`, refused)
 	}
-	return answer{connect.CodeUnauthenticated, c.refused, challenge}
+	return answer{connect.CodeUnauthenticated, refused, challenge}
 }
 
 func denied(scope string) answer {

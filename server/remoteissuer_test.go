@@ -88,7 +88,7 @@ func (r *remote) sign(t *testing.T, claims, header map[string]any) string {
 
 // signHS256 makes a good token but for its signature: a MAC, with the public key
 // of the issuer as its key.
-func (r *remote) signHS256(t *testing.T, alg string) string {
+func signHS256(t *testing.T, r *remote, alg string) string {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(&r.key.Private.PublicKey)
 	if err != nil {
@@ -101,7 +101,7 @@ func (r *remote) signHS256(t *testing.T, alg string) string {
 	return signed + "." + authtest.Encode(mac.Sum(nil))
 }
 
-func (r *remote) wantAccepted(t *testing.T, token string) {
+func wantGood(t *testing.T, r *remote, token string) {
 	t.Helper()
 	for _, protocol := range []servertest.Protocol{over, grpcProtocol} {
 		if _, err := r.Clients(protocol, token).ListClients(t.Context(), &apiv1.ListClientsRequest{}); err != nil {
@@ -138,7 +138,7 @@ func TestAnIssuerThatCannotBeReachedIsNotTheFaultOfTheToken(t *testing.T) {
 
 	close(reachable)
 	s.waitUntilReady(t)
-	s.wantAccepted(t, s.sign(t, nil, nil))
+	wantGood(t, &s, s.sign(t, nil, nil))
 }
 
 func TestTokensOfTheBuiltInIssuerAreRefusedWhenAnotherIsConfigured(t *testing.T) {
@@ -157,7 +157,7 @@ func TestATokenOfOneTrustedIssuerDoesNotSpeakForAnother(t *testing.T) {
 		c.JWKSURLs = []string{s.issuer.URL + authtest.KeysPath, second.URL + authtest.KeysPath}
 	})
 	s.waitUntilReady(t)
-	s.wantAccepted(t, s.sign(t, nil, nil))
+	wantGood(t, &s, s.sign(t, nil, nil))
 	wantRefused(t, s.Server, "the key of one, the name of the other", s.sign(t, claim("iss", second.URL), nil), badSignature)
 }
 

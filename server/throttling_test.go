@@ -24,7 +24,6 @@ const (
 
 	tooManySecrets = "too many wrong secrets: wait before the next"
 	tooManyTokens  = "too many bad access tokens came from this address: wait before the next"
-	malformedToken = "the access token is not a well-formed signed JWT"
 
 	here, elsewhere = "127.0.0.1", "127.0.0.2"
 )
@@ -142,7 +141,7 @@ func TestTooManyBadTokensAreSaidOverEveryFace(t *testing.T) {
 	good := s.Token(t, faceScopes...)
 	for range atOnce {
 		_, err := s.Clients(over, "bad").ListClients(t.Context(), &apiv1.ListClientsRequest{})
-		wantError(t, err, connect.CodeUnauthenticated, malformedToken)
+		wantError(t, err, connect.CodeUnauthenticated, malformed)
 	}
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
 		_, err := s.Clients(protocol, "bad").ListClients(t.Context(), &apiv1.ListClientsRequest{})
@@ -169,7 +168,7 @@ func TestTooManyBadTokensAreSaidOverEveryFace(t *testing.T) {
 	}
 	clock.set(clock.now().Add(time.Second))
 	_, err := s.Clients(over, "bad").ListClients(t.Context(), &apiv1.ListClientsRequest{})
-	wantError(t, err, connect.CodeUnauthenticated, malformedToken)
+	wantError(t, err, connect.CodeUnauthenticated, malformed)
 }
 
 func TestAMissingTokenIsNoBadToken(t *testing.T) {
@@ -179,7 +178,7 @@ func TestAMissingTokenIsNoBadToken(t *testing.T) {
 		wantError(t, err, connect.CodeUnauthenticated, noToken)
 	}
 	_, err := s.Clients(over, "bad").ListClients(t.Context(), &apiv1.ListClientsRequest{})
-	wantError(t, err, connect.CodeUnauthenticated, malformedToken)
+	wantError(t, err, connect.CodeUnauthenticated, malformed)
 }
 
 // What is public asks for no token, and counts none.
@@ -192,5 +191,5 @@ func TestABadTokenOnAPublicProcedureIsNotCounted(t *testing.T) {
 		}
 	}
 	_, err := s.Clients(over, "bad").ListClients(t.Context(), &apiv1.ListClientsRequest{})
-	wantError(t, err, connect.CodeUnauthenticated, malformedToken)
+	wantError(t, err, connect.CodeUnauthenticated, malformed)
 }

@@ -89,7 +89,7 @@ func TestVerifySecretRefusesWhatCannotBeOne(t *testing.T) {
 		"no client":                  {&clientsdv1.VerifySecretRequest{Secret: "x"}, "client_id"},
 		"a client id that is none":   {&clientsdv1.VerifySecretRequest{ClientId: "app", Secret: "x"}, "client_id"},
 		"no secret":                  {&clientsdv1.VerifySecretRequest{ClientId: id}, "secret"},
-		"a secret of 257 characters": {&clientsdv1.VerifySecretRequest{ClientId: id, Secret: wide(257)}, "secret"},
+		"a secret of 257 characters": {&clientsdv1.VerifySecretRequest{ClientId: id, Secret: strings.Repeat("🦊", 257)}, "secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.Secrets(over, s.Token(t, auth.ScopeVerify)).VerifySecret(t.Context(), tt.request)

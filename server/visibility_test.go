@@ -55,15 +55,15 @@ func TestWhoMayNotSeeAClientCannotTellWhetherItExists(t *testing.T) {
 			}
 			existing := rawAnswer(t, s, o, token, client.GetClientId(), client.GetClientSecret())
 			missing := rawAnswer(t, s, o, token, uuid.NewString(), client.GetClientSecret())
-			if diff := cmp.Diff(missing, existing); diff != "" {
+			if diff := cmp.Diff(missing, existing, cmp.AllowUnexported(reply{})); diff != "" {
 				t.Errorf("%s: %s (-missing client +existing client):\n%s", tt.name, o, diff)
 			}
 			want, special := tt.status[o.String()]
 			if !special {
 				want = tt.others
 			}
-			if existing.Status != want {
-				t.Errorf("%s: %s: got status %d, want %d: %s", tt.name, o, existing.Status, want, existing.Body)
+			if existing.status != want {
+				t.Errorf("%s: %s: got status %d, want %d: %s", tt.name, o, existing.status, want, existing.body)
 			}
 		}
 	}
@@ -86,20 +86,13 @@ func TestWhoLacksAScopeLearnsNothingOfTheRulesForRequests(t *testing.T) {
 	}
 }
 
-// answerBytes is an answer as it came over HTTP.
-type answerBytes struct {
-	Status int
-	Header http.Header
-	Body   string
-}
-
-func rawAnswer(t *testing.T, s *servertest.Server, o operation, token, clientID, secret string) answerBytes {
+func rawAnswer(t *testing.T, s *servertest.Server, o operation, token, clientID, secret string) reply {
 	t.Helper()
 	response, body := s.PostJSON(t, o.procedure(), token, string(o.json(t, clientID, secret)))
 	for _, name := range notCompared {
 		response.Header.Del(name)
 	}
-	return answerBytes{response.StatusCode, response.Header, string(body)}
+	return reply{response.StatusCode, response.Header, string(body)}
 }
 
 func TestAListHoldsTheClientsOfOneOrganisationOnly(t *testing.T) {
