@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"clientsd/ent"
@@ -120,6 +121,16 @@ func object(t testing.TB, text []byte) map[string]any {
 		t.Fatalf("%v in %s", err, text)
 	}
 	return members
+}
+
+// requestJSON is servertest.Request as JSON.
+func requestJSON(t testing.TB) string {
+	t.Helper()
+	text, err := protojson.Marshal(servertest.Request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // member is the JSON object that is a member of another.

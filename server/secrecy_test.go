@@ -103,7 +103,7 @@ func (s *secrecyTest) fail(t *testing.T, id string) {
 	s.call(t, clientsService+"GetClient", `{"clientId": "`+id+`", "includeSecret": true}`)
 	exec(t, s.Server, "DROP TABLE client_events")
 	for _, method := range []string{"RegenerateSecret", "GetClient", "CreateClient", "UpdateClient", "DeleteClient"} {
-		s.call(t, clientsService+method, strings.Replace(exampleRequest, "{", `{"clientId": "`+id+`", "includeSecret": true, `, 1))
+		s.call(t, clientsService+method, strings.Replace(requestJSON(t), "{", `{"clientId": "`+id+`", "includeSecret": true, `, 1))
 	}
 	exec(t, s.Server, "ALTER TABLE oauth_clients RENAME TO gone")
 	for _, secret := range s.issued[:10] {
@@ -200,7 +200,7 @@ func TestAnswersAreNotKeptByCaches(t *testing.T) {
 	token := s.Token(t, servertest.All...)
 	for _, method := range []string{"RegenerateSecret", "GetClient", "CreateClient"} {
 		for name, body := range map[string]string{
-			"an answer with a secret": fmt.Sprintf(`{"clientId": %q, "includeSecret": true, `, id) + exampleRequest[1:],
+			"an answer with a secret": fmt.Sprintf(`{"clientId": %q, "includeSecret": true, `, id) + requestJSON(t)[1:],
 			"a refusal":               `{"clientId": "x"}`,
 		} {
 			t.Run(method+", "+name, func(t *testing.T) {

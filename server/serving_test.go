@@ -189,7 +189,7 @@ func TestTheRequestIDIsInTheAnswerInEveryProtocol(t *testing.T) {
 
 func TestTheRequestIDOfACallIsInItsEvent(t *testing.T) {
 	s := servertest.Start(t)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+clientsService+"CreateClient", strings.NewReader(bareRequest))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+clientsService+"CreateClient", strings.NewReader(requestJSON(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
