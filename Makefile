@@ -36,8 +36,8 @@ postgres: ## Run the tests on a PostgreSQL server of their own
 	.ci/postgres go test -count=1 ./...
 
 .PHONY: bench
-bench: ## Measure; README.md says how to read it
-	go test -run '^$$' -bench . ./server/...
+bench: ## Measure; docs/benchmarks.md says how to read it
+	go test -run '^$$' -bench . ./server/wiretest/bench
 
 .PHONY: fuzz
 fuzz: ## Fuzz every fuzz target with ten thousand inputs

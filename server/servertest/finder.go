@@ -1,0 +1,37 @@
+package servertest
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+)
+
+// A Finder finds secrets in data, in clear or encoded, by sixteen characters
+// of what is random in them.
+type Finder map[[16]byte]string
+
+// Add looks for a secret from now on: as it is, in hex, and in base64 wherever
+// it begins within a group of three bytes.
+func (f Finder) Add(secret string) {
+	body := strings.TrimPrefix(secret, "sk_live_")
+	f.AddText("in clear", body)
+	f.AddText("in hex", hex.EncodeToString([]byte(body)))
+	f.AddText("in hex", strings.ToUpper(hex.EncodeToString([]byte(body))))
+	for shift := range 3 {
+		shifted := append(make([]byte, shift), body...)
+		f.AddText("in base64", base64.StdEncoding.EncodeToString(shifted)[4:])
+		f.AddText("in base64", base64.URLEncoding.EncodeToString(shifted)[4:])
+	}
+}
+
+func (f Finder) AddText(encoding, text string) { f[[16]byte([]byte(text))] = encoding }
+
+// In says how the first secret in data is encoded, or nothing if there is none.
+func (f Finder) In(data []byte) string {
+	for i := range max(0, len(data)-15) {
+		if encoding, ok := f[[16]byte(data[i:])]; ok {
+			return encoding
+		}
+	}
+	return ""
+}

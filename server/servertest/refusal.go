@@ -1,0 +1,110 @@
+package servertest
+
+import (
+	"net/http"
+	"testing"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+var NotFound = Refusal{Code: connect.CodeNotFound, Message: "client not found"}
+
+// A Refusal is why a rotation is refused. The scope is the one that is missing.
+type Refusal struct {
+	Code           connect.Code
+	Message, Scope string
+}
+
+// WireRefusal is a refusal as its caller reads it. Over RPC it has no status.
+type WireRefusal struct {
+	Status    int
+	Challenge string
+	Body      map[string]any
+}
+
+// StatusJSON is an error of an RPC as the google.rpc.Status that it is, in JSON.
+func StatusJSON(t testing.TB, err *connect.Error) map[string]any {
+	t.Helper()
+	message := &status.Status{Code: int32(err.Code()), Message: err.Message()}
+	for _, detail := range err.Details() {
+		message.Details = append(message.Details, &anypb.Any{TypeUrl: "type.googleapis.com/" + detail.Type(), Value: detail.Bytes()})
+	}
+	text, marshalErr := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(message)
+	if marshalErr != nil {
+		t.Fatal(marshalErr)
+	}
+	return Object(t, text)
+}
+
+// reasons are those of the google.rpc.ErrorInfo that goes with a code.
+var reasons = map[connect.Code]string{
+	connect.CodeNotFound:           "CLIENT_NOT_FOUND",
+	connect.CodeFailedPrecondition: "PUBLIC_CLIENT",
+	connect.CodePermissionDenied:   "INSUFFICIENT_SCOPE",
+}
+
+// RESTStatus is the HTTP status of each code.
+var RESTStatus = map[connect.Code]int{
+	connect.CodeInvalidArgument:    http.StatusBadRequest,
+	connect.CodeFailedPrecondition: http.StatusBadRequest,
+	connect.CodeUnauthenticated:    http.StatusUnauthorized,
+	connect.CodePermissionDenied:   http.StatusForbidden,
+	connect.CodeNotFound:           http.StatusNotFound,
+	connect.CodeInternal:           http.StatusInternalServerError,
+	connect.CodeUnavailable:        http.StatusServiceUnavailable,
+	connect.CodeDeadlineExceeded:   http.StatusGatewayTimeout,
+}
+
+// RenderRPC is a refusal over gRPC, gRPC-Web and Connect.
+func RenderRPC(r Refusal) WireRefusal {
+	answer := WireRefusal{Body: map[string]any{"code": float64(r.Code), "message": r.Message, "details": []any{}}}
+	switch {
+	case r.Code == connect.CodePermissionDenied:
+		answer.Challenge = Denied(r.Scope).Challenge
+	case r.Code == connect.CodeUnauthenticated && r.Message == NoToken:
+		answer.Challenge = Unauthenticated("", r.Message).Challenge
+	case r.Code == connect.CodeUnauthenticated:
+		answer.Challenge = Unauthenticated("any", r.Message).Challenge
+	}
+	if reason := reasons[r.Code]; reason != "" {
+		metadata := map[string]any{}
+		if r.Scope != "" {
+			metadata["scope"] = r.Scope
+		}
+		answer.Body["details"] = []any{map[string]any{
+			"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "clientsd", "metadata": metadata,
+		}}
+	}
+	return answer
+}
+
+// RenderREST is the same with the HTTP status that belongs to the code.
+func RenderREST(r Refusal) WireRefusal {
+	answer := RenderRPC(r)
+	answer.Status = RESTStatus[r.Code]
+	return answer
+}
+
+// RenderVigilo is a refusal in the words of Vigilo's documentation.
+func RenderVigilo(r Refusal) WireRefusal {
+	says := func(status int, challenge, name, description string) WireRefusal {
+		return WireRefusal{status, challenge, map[string]any{"error": name, "error_description": description}}
+	}
+	switch r.Code {
+	case connect.CodeUnauthenticated:
+		return says(http.StatusUnauthorized, `Bearer error="invalid_token"`, "invalid_token", r.Message)
+	case connect.CodePermissionDenied:
+		return says(http.StatusForbidden, `Bearer error="insufficient_scope"`, "invalid_scope", "client does not have required scope 'client:manage'")
+	case connect.CodeNotFound:
+		return says(http.StatusUnauthorized, "", "invalid_client", "client does not exist with the given ID")
+	case connect.CodeFailedPrecondition:
+		return says(http.StatusForbidden, "", "unauthorized_client", "client is not type 'confidential'")
+	case connect.CodeUnavailable, connect.CodeDeadlineExceeded:
+		return says(http.StatusServiceUnavailable, "", "temporarily_unavailable", "try again later")
+	default:
+		return says(http.StatusInternalServerError, "", "internal_server_error", "failed to regenerate client_secret")
+	}
+}

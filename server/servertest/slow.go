@@ -1,0 +1,87 @@
+package servertest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server"
+)
+
+// A SlowCall is a call whose body the server has begun to read.
+type SlowCall struct {
+	body    *io.PipeWriter
+	rest    string
+	answer  chan *http.Response
+	failure chan error
+}
+
+// StartSlowly sends half of a call and returns once the server has begun to
+// read it: until it asks to continue, nothing of the body is sent.
+func StartSlowly(t *testing.T, url, procedure, token, text string) *SlowCall {
+	t.Helper()
+	body, sent := io.Pipe()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+procedure, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Expect", "100-continue")
+	client := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+	c := &SlowCall{body: sent, rest: text[len(text)/2:], answer: make(chan *http.Response, 1), failure: make(chan error, 1)}
+	go func() {
+		response, err := client.Do(request)
+		c.answer <- response
+		c.failure <- err
+	}()
+	if _, err := io.WriteString(sent, text[:len(text)/2]); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// RotateSlowly is half of a RegenerateSecret.
+func (s *Server) RotateSlowly(t *testing.T, clientID string) *SlowCall {
+	t.Helper()
+	return StartSlowly(t, s.URL, ClientsPath+"RegenerateSecret", s.Token(t, All...),
+		fmt.Sprintf(`{"clientId": %q, "includeSecret": true}`, clientID))
+}
+
+func IsBusy(t *testing.T, url string) bool {
+	t.Helper()
+	clients := apiv1connect.NewClientsServiceClient(HTTPClient(false), url)
+	_, err := clients.GetPublicClients(t.Context(), &apiv1.GetPublicClientsRequest{ClientId: []string{"x"}})
+	return connect.CodeOf(err) == connect.CodeUnavailable
+}
+
+// Finish sends the rest of the call and returns its answer.
+func (c *SlowCall) Finish(t *testing.T) map[string]any {
+	t.Helper()
+	if _, err := io.WriteString(c.body, c.rest); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	response := <-c.answer
+	if err := <-c.failure; err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("got %s: %s (%v)", response.Status, text, err)
+	}
+	return Object(t, text)
+}
+
+func OneCallAtATime(c *server.Config) { c.MaxInFlight = 1 }
+
+const TooManyCalls = "too many calls at once, or shutting down: try again in a second"

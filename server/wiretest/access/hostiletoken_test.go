@@ -1,0 +1,173 @@
+package access_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/server/auth/authtest"
+	"clientsd/server/servertest"
+)
+
+// The reasons that more than one kind of token is refused for.
+const (
+	notRS256     = "the access token is not signed with RS256"
+	badSignature = "the signature of the access token is wrong"
+	badType      = "the token is of a type other than an access token"
+	badExtension = "the access token relies on an extension that is not supported"
+	bringsKey    = "the access token carries a key of its own"
+	unknownKey   = "the access token is signed with a key its issuer does not publish"
+	unknownFrom  = "the access token is from an issuer that is not trusted"
+	badAudience  = "the access token is meant for another audience"
+	badClaims    = "the claims of the access token are malformed"
+	badDate      = "the access token has a date that is out of range"
+	badSubject   = "the access token has no usable subject"
+	badOrg       = "the access token names no usable organisation"
+	expired      = "the access token has expired"
+)
+
+// hostileToken is a good token but for some claims and header parameters; nil
+// leaves one out.
+type hostileToken struct {
+	name           string
+	claims, header map[string]any
+	refused        string
+}
+
+// hostileTokens need the key of the issuer.
+var hostileTokens = []hostileToken{
+	{"no exp", servertest.Claim("exp", nil), nil, "the access token has no expiry date"},
+	{"exp a minute ago", servertest.Claim("exp", fromNow(-time.Minute)), nil, expired},
+	{"exp of zero", servertest.Claim("exp", 0), nil, expired},
+	{"negative exp", servertest.Claim("exp", -1), nil, badDate},
+	{"exp that overflows", servertest.Claim("exp", json.RawMessage("9223372036854775808")), nil, badDate},
+	{"exp that is a string", servertest.Claim("exp", "4102444800"), nil, badClaims},
+	{"nbf in an hour", servertest.Claim("nbf", fromNow(time.Hour)), nil, "the access token is not valid yet"},
+	{"iat in an hour", servertest.Claim("iat", fromNow(time.Hour)), nil, "the access token was issued in the future"},
+	{"no issuer", servertest.Claim("iss", nil), nil, unknownFrom},
+	{"another issuer", servertest.Claim("iss", "https://attacker.example"), nil, unknownFrom},
+	{"issuer that is a list", servertest.Claim("iss", []string{"https://attacker.example"}), nil, badClaims},
+	{"no audience", servertest.Claim("aud", nil), nil, badAudience},
+	{"empty list of audiences", servertest.Claim("aud", []string{}), nil, badAudience},
+	{"another audience", servertest.Claim("aud", []string{"another-service"}), nil, badAudience},
+	{"our audience in capitals", servertest.Claim("aud", []string{strings.ToUpper(servertest.RemoteAudience)}), nil, badAudience},
+	{"audience that is an object", servertest.Claim("aud", map[string]any{servertest.RemoteAudience: true}), nil, badClaims},
+	{"no subject", servertest.Claim("sub", nil), nil, badSubject},
+	{"empty subject", servertest.Claim("sub", ""), nil, badSubject},
+	{"subject with a line break", servertest.Claim("sub", "user\r\nX-Admin: yes"), nil, badSubject},
+	{"subject with a NUL", servertest.Claim("sub", "user\x00"), nil, badSubject},
+	{"subject of 300 bytes", servertest.Claim("sub", strings.Repeat("s", 300)), nil, badSubject},
+	{"scope that is a list", servertest.Claim("scope", []string{servertest.ScopeRead}), nil, badClaims},
+	{"empty organisation", servertest.Claim("urn:xeonr:auth:organisation_id", ""), nil, badOrg},
+	{"organisation with a NUL", servertest.Claim("urn:xeonr:auth:organisation_id", "acme\x00"), nil, badOrg},
+	{"organisation that is a list", servertest.Claim("urn:xeonr:auth:organisation_id", []string{"acme", "other"}), nil, badClaims},
+	{"client id with a line break", servertest.Claim("client_id", "console\n"), nil, "the access token names no usable client"},
+
+	{"alg none", nil, servertest.Claim("alg", "none"), notRS256},
+	{"alg None", nil, servertest.Claim("alg", "None"), notRS256},
+	{"alg HS256", nil, servertest.Claim("alg", "HS256"), notRS256},
+	{"alg PS256", nil, servertest.Claim("alg", "PS256"), notRS256},
+	{"alg ES256", nil, servertest.Claim("alg", "ES256"), notRS256},
+	{"alg RS512", nil, servertest.Claim("alg", "RS512"), notRS256},
+	{"no alg", nil, servertest.Claim("alg", nil), notRS256},
+	{"alg that is a list", nil, servertest.Claim("alg", []string{"RS256"}), servertest.MalformedToken},
+	{"no kid", nil, servertest.Claim("kid", nil), "the access token names no usable key id"},
+	{"unknown kid", nil, servertest.Claim("kid", "unknown"), unknownKey},
+	{"kid that is a path", nil, servertest.Claim("kid", "../../../dev/null"), unknownKey},
+	{"kid that is SQL", nil, servertest.Claim("kid", "k' UNION SELECT 1--"), unknownKey},
+	{"kid that is a number", nil, servertest.Claim("kid", 1), servertest.MalformedToken},
+	{"unknown crit", nil, map[string]any{"crit": []string{"x"}, "x": 1}, badExtension},
+	{"empty crit", nil, servertest.Claim("crit", []string{}), badExtension},
+	{"b64 false", nil, servertest.Claim("b64", false), badExtension},
+	{"jwk in the header", nil, servertest.Claim("jwk", map[string]any{"kty": "oct", "k": "AAAA"}), bringsKey},
+	{"x5c in the header", nil, servertest.Claim("x5c", []string{"MIIB"}), bringsKey},
+	{"token inside a token", nil, servertest.Claim("cty", "JWT"), "the access token has content of another type"},
+	{"ID token", nil, servertest.Claim("typ", "id_token+jwt"), badType},
+	{"logout token", nil, servertest.Claim("typ", "logout+jwt"), badType},
+	{"DPoP proof", nil, servertest.Claim("typ", "dpop+jwt"), badType},
+}
+
+// forgeries need no key: they are made of a good token and a key of one's own.
+var forgeries = []struct {
+	name    string
+	forge   func(t *testing.T, good string) string
+	refused string
+}{
+	{"no JWT", func(*testing.T, string) string { return "token" }, servertest.MalformedToken},
+	{"only dots", func(*testing.T, string) string { return ".." }, servertest.MalformedToken},
+	{"a thousand dots", func(*testing.T, string) string { return strings.Repeat(".", 1000) }, servertest.MalformedToken},
+	{"9 KiB", func(_ *testing.T, good string) string { return good + strings.Repeat("A", 9<<10) }, "the access token is larger than 8 KiB"},
+	{"no signature", func(_ *testing.T, good string) string { return good[:strings.LastIndex(good, ".")+1] }, servertest.MalformedToken},
+	{"no signature and no dot", func(_ *testing.T, good string) string { return good[:strings.LastIndex(good, ".")] }, servertest.MalformedToken},
+	{"a fourth part", func(_ *testing.T, good string) string { return good + ".e30" }, servertest.MalformedToken},
+	{"padding", func(_ *testing.T, good string) string { return good + "==" }, servertest.MalformedToken},
+	{"half of it", func(_ *testing.T, good string) string { return good[:len(good)/2] }, servertest.MalformedToken},
+	{"twice", func(_ *testing.T, good string) string { return good + good }, servertest.MalformedToken},
+	{"its signature changed", func(_ *testing.T, good string) string {
+		return servertest.ChangeByte(good, strings.LastIndex(good, ".")+9)
+	}, badSignature},
+	{"its claims replaced", withClaims, badSignature},
+	{"signed with a key of one's own", signedWith(nil), badSignature},
+	{"signed with a key of one's own, and its jku", signedWith(servertest.Claim("jku", "https://attacker.example/jwks")), badSignature},
+	{"signed with a key of one's own, and its x5u", signedWith(servertest.Claim("x5u", "https://attacker.example/x5u")), badSignature},
+	{"signed with a key of one's own, which it brings", func(t *testing.T, good string) string {
+		t.Helper()
+		return signedWith(servertest.Claim("jwk", rogueKey(t).JWK()))(t, good)
+	}, bringsKey},
+	{"alg none and no signature", func(t *testing.T, good string) string {
+		t.Helper()
+		_, claims := decodeToken(t, good)
+		return authtest.Encode([]byte(`{"alg":"none"}`)) + "." + authtest.Encode(authtest.Marshal(t, claims)) + "."
+	}, servertest.MalformedToken},
+}
+
+func TestHostileTokensOfATrustedIssuerAreRefused(t *testing.T) {
+	t.Parallel()
+	s := servertest.StartRemote(t)
+	good := s.Sign(t, nil, nil)
+	wantGood(t, &s, good)
+	for _, tt := range hostileTokens {
+		wantRefused(t, s.Server, tt.name, s.Sign(t, tt.claims, tt.header), tt.refused)
+	}
+	for _, tt := range forgeries {
+		wantRefused(t, s.Server, tt.name, tt.forge(t, good), tt.refused)
+	}
+	wantRefused(t, s.Server, "a published key of 1,024 bits", s.Weak.Sign(t, authtest.Claims(s.Issuer.URL, servertest.RemoteAudience, time.Now()), nil), unknownKey)
+	wantRefused(t, s.Server, "HS256 with the public key as its key", signHS256(t, &s, "HS256"), notRS256)
+	wantRefused(t, s.Server, "HS256 that says it is RS256", signHS256(t, &s, "RS256"), badSignature)
+	wantGood(t, &s, good)
+	s.WantCalm(t)
+}
+
+func TestForgedTokensOfTheBuiltInIssuerAreRefused(t *testing.T) {
+	t.Parallel()
+	s := servertest.Start(t)
+	good := s.Token(t, servertest.All...)
+	for _, tt := range forgeries {
+		wantRefused(t, s, tt.name, tt.forge(t, good), tt.refused)
+	}
+	if _, err := s.Clients(servertest.ConnectJSON, good).ListClients(t.Context(), &apiv1.ListClientsRequest{}); err != nil {
+		t.Errorf("a good token among the forged ones: %v", err)
+	}
+	s.WantCalm(t)
+}
+
+// wantRefused fails the test unless a call with the token is refused for the
+// reason, over Connect and over gRPC, with a challenge.
+func wantRefused(t *testing.T, s *servertest.Server, name, token, reason string) {
+	t.Helper()
+	want := servertest.Unauthenticated(token, reason)
+	response, body := s.PostJSON(t, servertest.ClientsPath+"ListClients", token, `{}`)
+	got := servertest.Object(t, body)
+	if response.StatusCode != http.StatusUnauthorized || got["code"] != want.Code.String() ||
+		got["message"] != want.Message || response.Header.Get("WWW-Authenticate") != want.Challenge {
+		t.Errorf("%s: got %s, challenge %s: %s\nwant: %+v", name, response.Status, response.Header.Get("WWW-Authenticate"), body, want)
+	}
+	_, err := s.Clients(servertest.GRPC, token).ListClients(t.Context(), &apiv1.ListClientsRequest{})
+	if got := servertest.CallErrorOf(err); got != want {
+		t.Errorf("%s over gRPC: got %+v\nwant %+v", name, got, want)
+	}
+}
