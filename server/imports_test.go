@@ -32,8 +32,7 @@ var importRules = []struct {
 	{"server/api/openapi", nil, []string{"clientsd", "entgo.io", connectCode, "database/sql"}},
 	{"server/tx", []string{entCode}, []string{"clientsd/server", connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/database", []string{entCode, "server/tx"}, []string{connectCode, genCode, httpCode}},
-	{"server/rollback", []string{entCode, "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
-	{"server/storage", []string{entCode, "server/database", "server/durable", "server/rollback", "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode}},
+	{"server/storage", []string{entCode, "server/database", "server/durable", "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode}},
 	{"server/issuer", []string{entCode, "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/oauthclient", []string{entCode, "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/auth", []string{genCode}, []string{entCode, "entgo.io", "database/sql", "clientsd/server", sqliteDriver, pgxDriver}},
@@ -41,7 +40,7 @@ var importRules = []struct {
 	{"server/abuse", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/telemetry", nil, []string{"clientsd", "entgo.io", sqliteDriver, pgxDriver}},
 	{"server/reencrypt", []string{entCode, "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
-	{"server/backup", []string{entCode, "server/database", "server/durable", "server/reencrypt", "server/rollback", "server/secret", "server/storage", "server/tx"}, []string{connectCode, genCode, httpCode}},
+	{"server/backup", []string{entCode, "server/database", "server/durable", "server/reencrypt", "server/secret", "server/storage", "server/tx"}, []string{connectCode, genCode, httpCode}},
 	{"server/reqctx", []string{"server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
 	{"server/api/zitadel", []string{genCode, "server/auth", "server/reqctx", "server/oauthclient"}, []string{"clientsd/server/api/vigilo", sqliteDriver, pgxDriver}},
 	{"server/api/vigilo", []string{"server/auth", "server/reqctx", "server/oauthclient"}, []string{"clientsd/server/api/zitadel", sqliteDriver, pgxDriver}},
@@ -52,7 +51,7 @@ var importRules = []struct {
 	}, []string{"github.com/alecthomas/kong"}},
 	{"server/command", []string{
 		genCode, "server", "server/auth", "server/backup", "server/database", "server/issuer", "server/nearest", "server/oauthclient", "server/reencrypt",
-		"server/rollback", "server/secret", "server/storage",
+		"server/secret", "server/storage",
 	}, nil},
 	{"", []string{"server/command"}, []string{"clientsd/server/auth/authtest", "clientsd/server/servertest", "clientsd/server/systemtest", "clientsd/server/wiretest", "net/http/httptest", "testing"}},
 }

@@ -22,7 +22,7 @@ import (
 
 	"clientsd/server/database"
 	"clientsd/server/durable"
-	"clientsd/server/rollback"
+	"clientsd/server/storage"
 	"clientsd/server/tx"
 )
 
@@ -36,7 +36,7 @@ type Copy struct {
 	// Clients counts the clients with a secret in it.
 	Clients int
 	// Mark says which backup it is.
-	Mark rollback.Mark
+	Mark storage.RestoredMark
 }
 
 // Progress is told how many of how many bytes are copied.
@@ -60,7 +60,7 @@ func Make(ctx context.Context, source, target string, progress Progress) (Copy, 
 
 // publish makes a marked copy and gives it the name target once it is whole.
 func publish(ctx context.Context, source, target string, takenAt time.Time, progress Progress) (made Copy, err error) {
-	mark := func(transact tx.Transactor) error { return rollback.Set(ctx, transact, takenAt) }
+	mark := func(transact tx.Transactor) error { return storage.MarkRestored(ctx, transact, takenAt) }
 	err = durable.Create(target, func(unnamed string) (err error) {
 		if err := database.CopySQLite(ctx, source, unnamed, mark, progress); err != nil {
 			return err
@@ -96,8 +96,8 @@ func inspect(ctx context.Context, path string) (made Copy, err error) {
 	} else if !hasCheck {
 		return Copy{}, database.ErrForeign
 	}
-	var marked *rollback.Error
-	if err := rollback.Check(ctx, db, dialect.SQLite); !errors.As(err, &marked) {
+	var marked *storage.RestoredError
+	if err := storage.CheckRestored(ctx, db, dialect.SQLite); !errors.As(err, &marked) {
 		return Copy{}, errors.Join(errors.New("the copy does not carry its mark"), err)
 	}
 	return Copy{Bytes: info.Size(), Clients: marked.Clients, Mark: marked.Mark}, nil

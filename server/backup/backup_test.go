@@ -14,7 +14,6 @@ import (
 
 	"clientsd/server/backup"
 	"clientsd/server/database"
-	"clientsd/server/rollback"
 	"clientsd/server/storage"
 )
 
@@ -81,7 +80,7 @@ func TestABackupIsOneFileThatTellsWhatItIs(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	wantAlone(t, dir, "backup.db")
-	if err := rollback.Check(t.Context(), s.DB.Read, s.DB.Dialect()); err != nil {
+	if err := storage.CheckRestored(t.Context(), s.DB.Read, s.DB.Dialect()); err != nil {
 		t.Errorf("the database itself must not be marked: %v", err)
 	}
 }

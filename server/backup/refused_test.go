@@ -59,7 +59,7 @@ func TestWhatDoesNotFitIsNotRestored(t *testing.T) {
 	}{
 		"a backup with another keyset": {
 			func(*testing.T, string) {}, other.Keyset, storage.ErrKeysetWrong,
-			"the keyset is not the one this database was made with",
+			"the keyset is not the one this database was created with",
 		},
 		"a backup that was cut off": {
 			func(t *testing.T, path string) { content := read(t, path); write(t, path, content[:len(content)/2]) },
@@ -145,7 +145,7 @@ func TestAKeysetWithoutAKeyThatWasUsedIsRefused(t *testing.T) {
 	path := made(t, s)
 	dir := t.TempDir()
 	_, err = backup.Restore(t.Context(), path, filepath.Join(dir, "clientsd.db"), before, silent)
-	want := "the keyset is not the one this database was made with: it lacks key " + strconv.FormatUint(uint64(key.ID), 10) + ", which has sealed 1 rows"
+	want := "the keyset is not the one this database was created with: it lacks key " + strconv.FormatUint(uint64(key.ID), 10) + ", which has sealed 1 rows"
 	if !errors.Is(err, storage.ErrKeysetWrong) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got error %v", err)
 	}

@@ -14,7 +14,6 @@ import (
 	"clientsd/ent/migrations"
 	"clientsd/server/backup"
 	"clientsd/server/database"
-	"clientsd/server/rollback"
 	"clientsd/server/storage"
 )
 
@@ -40,14 +39,14 @@ func TestARestoredDatabaseIsTheBackupAndKnowsIt(t *testing.T) {
 
 // wantRefused fails the test if a database opens without being accepted, or
 // tells of another backup.
-func wantRefused(t *testing.T, path string, want rollback.Mark) {
+func wantRefused(t *testing.T, path string, want storage.RestoredMark) {
 	t.Helper()
 	db, err := database.OpenReadOnly(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var restored *rollback.Error
-	if err := rollback.Check(t.Context(), db, "sqlite3"); !errors.As(err, &restored) {
+	var restored *storage.RestoredError
+	if err := storage.CheckRestored(t.Context(), db, "sqlite3"); !errors.As(err, &restored) {
 		t.Fatalf("got error %v", err)
 	}
 	if diff := cmp.Diff(want, restored.Mark); diff != "" {
@@ -68,7 +67,7 @@ func TestACopyByOtherMeansIsMarkedWhenItIsRestored(t *testing.T) {
 	if _, err := backup.Restore(t.Context(), path, target, s.Keyset, silent); err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, target, rollback.Mark{})
+	wantRefused(t, target, storage.RestoredMark{})
 }
 
 // A backup of a restored database that nobody has accepted yet is as old as the
@@ -76,16 +75,16 @@ func TestACopyByOtherMeansIsMarkedWhenItIsRestored(t *testing.T) {
 func TestTheOldestMarkStays(t *testing.T) {
 	s := source(t)
 	at := time.Date(2026, 11, 21, 20, 34, 38, 0, time.UTC)
-	if err := rollback.Set(t.Context(), s.DB.Transact, at); err != nil {
+	if err := storage.MarkRestored(t.Context(), s.DB.Transact, at); err != nil {
 		t.Fatal(err)
 	}
 	path := made(t, s)
-	wantRefused(t, path, rollback.Mark{TakenAt: at})
+	wantRefused(t, path, storage.RestoredMark{TakenAt: at})
 	target := filepath.Join(t.TempDir(), "clientsd.db")
 	if _, err := backup.Restore(t.Context(), path, target, s.Keyset, silent); err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, target, rollback.Mark{TakenAt: at})
+	wantRefused(t, target, storage.RestoredMark{TakenAt: at})
 }
 
 // The schema of a backup may be older than the binary that restores it.
@@ -124,11 +123,11 @@ func TestABackupOfAnOlderSchemaIsRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := storage.Config{Dir: dir, KeysetFile: s.KeysetFile}
-	var restored *rollback.Error
+	var restored *storage.RestoredError
 	if _, err := storage.Open(t.Context(), config); !errors.As(err, &restored) {
 		t.Errorf("got error %v", err)
 	}
-	config.Restored = storage.AcceptRestored
+	config.RestorePolicy = storage.AcceptRestored
 	opened, err := storage.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

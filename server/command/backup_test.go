@@ -84,7 +84,7 @@ func TestBackupNeedsADatabase(t *testing.T) {
 	backup := command.Backup{File: filepath.Join(dir, "backup.db")}
 	backup.DataDir = dir
 	got, err := said(t, backup.Run)
-	if err == nil || err.Error() != "open "+dir+": there is no database yet: clientsd serve makes one" || got != "" {
+	if err == nil || err.Error() != "open "+dir+": there is no database yet: clientsd serve creates one" || got != "" {
 		t.Errorf("got %q, error %v", got, err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {

@@ -64,7 +64,7 @@ type KeysetInfo struct{ dataFlags }
 // Run prints a table: key, whether it is the primary one, rows it has sealed.
 func (c KeysetInfo) Run(env *Environment) error {
 	config := c.storage(false)
-	config.Restored = storage.KeepRestored
+	config.RestorePolicy = storage.IgnoreRestored
 	return withConfig(env, config, func(s *storage.Storage) error {
 		usage, err := reencrypt.Usage(env.Context, s.DB.Read)
 		if err != nil {

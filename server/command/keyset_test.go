@@ -157,7 +157,7 @@ func TestTheCommandsNeedWhatAServerHasMade(t *testing.T) {
 	var token command.Token
 	info.DataDir, rotate.DataDir, rekey.DataDir, prune.DataDir, signing.DataDir, token.DataDir = dir, dir, dir, dir, dir, dir
 	token.Scope, token.Subject = "oauth:clients:read", "me"
-	want := "open " + dir + ": there is no database yet: clientsd serve makes one"
+	want := "open " + dir + ": there is no database yet: clientsd serve creates one"
 	for _, run := range []func(*command.Environment) error{info.Run, rotate.Run, rekey.Run, prune.Run, signing.Run, token.Run} {
 		if got, err := said(t, run); err == nil || err.Error() != want || got != "" {
 			t.Errorf("got %q, error %v, want %s", got, err, want)

@@ -25,7 +25,7 @@ Examples:
 // PostgreSQL database which keyset belongs to it.
 func (c Migrate) Run(env *Environment) error {
 	config := c.storage(false)
-	config.Migrate, config.Restored = true, storage.KeepRestored
+	config.Migrate, config.RestorePolicy = true, storage.IgnoreRestored
 	opened, err := storage.Open(env.Context, config)
 	if err != nil {
 		return err

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"clientsd/server/database"
-	"clientsd/server/rollback"
 	"clientsd/server/storage"
 )
+
+// listPage is how many clients a query of rollback list reads.
+const listPage = 500
 
 // Rollback is the group of commands about a database that was restored.
 type Rollback struct {
@@ -34,8 +36,8 @@ Example:
 // Run prints the mark to standard error and the clients to standard output.
 func (c RollbackList) Run(env *Environment) error {
 	return c.withDatabase(env, func(db *database.DB) error {
-		var restored *rollback.Error
-		err := rollback.Check(env.Context, db.Read, db.Dialect())
+		var restored *storage.RestoredError
+		err := storage.CheckRestored(env.Context, db.Read, db.Dialect())
 		switch {
 		case err == nil:
 			_, err = fmt.Fprintf(env.Stderr, "%s was not restored from a backup, or that was accepted\n", db.Name())
@@ -48,7 +50,17 @@ func (c RollbackList) Run(env *Environment) error {
 		if err := printHeader(env.Stdout); err != nil {
 			return err
 		}
-		return rollback.List(env.Context, db.Read, func(client *rollback.Client) error { return printClient(env.Stdout, client) })
+		for page, err := range storage.RestoredClients(env.Context, db.Read, listPage) {
+			if err != nil {
+				return err
+			}
+			for _, client := range page {
+				if err := printClient(env.Stdout, client); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
 }
 
@@ -73,7 +85,7 @@ Examples:
 // Run marks the database. A mark that is there already stays.
 func (c RollbackMark) Run(env *Environment) error {
 	return c.withDatabase(env, func(db *database.DB) error {
-		if err := rollback.Set(env.Context, db.Transact, c.TakenAt); err != nil {
+		if err := storage.MarkRestored(env.Context, db.Transact, c.TakenAt); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(env.Stdout, "%s is marked as restored: see %s\n", db.Name(), c.command("rollback", "list"))
@@ -94,7 +106,7 @@ func (f dataFlags) withDatabase(env *Environment, body func(*database.DB) error)
 // showRestored tells, of a database that is refused because it was restored,
 // which clients that concerns.
 func (f dataFlags) showRestored(env *Environment, err error) {
-	var restored *rollback.Error
+	var restored *storage.RestoredError
 	if !errors.As(err, &restored) {
 		return
 	}
@@ -108,7 +120,7 @@ func (f dataFlags) showRestored(env *Environment, err error) {
 }
 
 // announceRestored puts on record that a rollback was accepted.
-func announceRestored(ctx context.Context, log *slog.Logger, restored *rollback.Error, accept bool) {
+func announceRestored(ctx context.Context, log *slog.Logger, restored *storage.RestoredError, accept bool) {
 	switch {
 	case restored != nil:
 		log.WarnContext(ctx, "accepted a database that was restored: secrets from before its backup may be valid again",
@@ -124,7 +136,7 @@ func printHeader(w io.Writer) error {
 }
 
 // printClient quotes what callers have chosen: it may hold what a terminal obeys.
-func printClient(w io.Writer, client *rollback.Client) error {
+func printClient(w io.Writer, client *storage.RestoredClient) error {
 	since := ""
 	if client.SecretCreatedAt != nil {
 		since = client.SecretCreatedAt.UTC().Format(time.RFC3339)

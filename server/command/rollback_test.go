@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"clientsd/server/command"
-	"clientsd/server/rollback"
 	"clientsd/server/storage"
 )
 
@@ -83,7 +82,7 @@ func TestOnARestoredDatabaseOnlyLookingIsAllowed(t *testing.T) {
 	var signing command.SigningKeyRotate
 	token := command.Token{Scope: "oauth:clients:read", Subject: "me", Audience: "clientsd", TTL: time.Hour}
 	rotate.DataDir, rekey.DataDir, prune.DataDir, signing.DataDir, token.DataDir = dir, dir, dir, dir, dir
-	var restored *rollback.Error
+	var restored *storage.RestoredError
 	for _, run := range []func(*command.Environment) error{rotate.Run, rekey.Run, prune.Run, signing.Run, token.Run} {
 		if got, err := said(t, run); !errors.As(err, &restored) || got != "" {
 			t.Errorf("got %q, error %v", got, err)

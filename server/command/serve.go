@@ -64,7 +64,7 @@ func (c Serve) storage() storage.Config {
 	config.Migrate = c.Migrate
 	config.RequireSyncStandby = c.RequireSyncStandby
 	if c.AcceptRollback {
-		config.Restored = storage.AcceptRestored
+		config.RestorePolicy = storage.AcceptRestored
 	}
 	return config
 }

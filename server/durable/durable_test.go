@@ -164,7 +164,7 @@ func TestCreate_FolderNotFlushed(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "file")
 	err := durable.Create(path, func(scratch string) error {
-		return errors.Join(write("new")(scratch), os.Chmod(folder, 0o300)) //nolint:gosec // a folder
+		return errors.Join(write("new")(scratch), os.Chmod(folder, 0o300))
 	})
 	if !errors.Is(err, durable.ErrNotFlushed) {
 		t.Errorf("got error %v", err)
@@ -172,7 +172,7 @@ func TestCreate_FolderNotFlushed(t *testing.T) {
 	if content, err := os.ReadFile(path); err != nil || string(content) != "new" {
 		t.Errorf("the file holds %q, error %v", content, err)
 	}
-	if err := os.Chmod(folder, 0o700); err != nil { //nolint:gosec // a folder, for the clean-up
+	if err := os.Chmod(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
 }

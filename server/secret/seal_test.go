@@ -66,7 +66,7 @@ func TestOpen_NotSealedForThisRow(t *testing.T) {
 		"no digest":                      {nil, sealed},
 		"a shorter digest":               {digest[:31], sealed},
 		"no ciphertext":                  {digest[:], nil},
-		"only the id of the key":       {digest[:], sealed[:5]},
+		"only the id of the key":         {digest[:], sealed[:5]},
 		"a ciphertext cut short":         {digest[:], sealed[:len(sealed)-1]},
 		"a ciphertext with a byte more":  {digest[:], append(bytes.Clone(sealed), 0)},
 		"the secret, not sealed at all":  {digest[:], []byte(known)},

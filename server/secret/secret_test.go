@@ -102,22 +102,22 @@ func TestParse_OneCharacterChanged(t *testing.T) {
 
 func TestParse_NoSecret(t *testing.T) {
 	for name, text := range map[string]string{
-		"nothing":                     "",
-		"a password":                  "correct horse battery staple",
-		"only the prefix":             "sk_live_",
-		"a space before":              " " + known,
+		"nothing":                    "",
+		"a password":                 "correct horse battery staple",
+		"only the prefix":            "sk_live_",
+		"a space before":             " " + known,
 		"a space after":              known + " ",
 		"a line break after":         known + "\n",
-		"two secrets":                 known + known,
-		"48 characters":               secret.Generate("").Reveal()[1:],
-		"a prefix of 33 characters":   strings.Repeat("x", 33) + strings.TrimPrefix(known, "sk_live_"),
-		"capitals for small letters":  strings.ToUpper(known),
-		"letters that look the same":  strings.ReplaceAll(known, "A", "А"),
-		"zeros of the same length":           strings.Repeat("0", len(known)),
-		"a megabyte":                  strings.Repeat(known, 20000),
-		"bytes that are not UTF-8":  strings.Repeat("\xff", len(known)),
-		"a prefix with a hyphen":      "sk-live-" + strings.TrimPrefix(known, "sk_live_"),
-		"another prefix": "sk_test_" + strings.TrimPrefix(known, "sk_live_"),
+		"two secrets":                known + known,
+		"48 characters":              secret.Generate("").Reveal()[1:],
+		"a prefix of 33 characters":  strings.Repeat("x", 33) + strings.TrimPrefix(known, "sk_live_"),
+		"capitals for small letters": strings.ToUpper(known),
+		"letters that look the same": strings.ReplaceAll(known, "A", "А"),
+		"zeros of the same length":   strings.Repeat("0", len(known)),
+		"a megabyte":                 strings.Repeat(known, 20000),
+		"bytes that are not UTF-8":   strings.Repeat("\xff", len(known)),
+		"a prefix with a hyphen":     "sk-live-" + strings.TrimPrefix(known, "sk_live_"),
+		"another prefix":             "sk_test_" + strings.TrimPrefix(known, "sk_live_"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := secret.Parse(text)

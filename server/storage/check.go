@@ -11,7 +11,7 @@ import (
 // checkID is the id of the one row in keyset_checks.
 const checkID = 1
 
-// addCheck stores the row that knows the keyset.
+// addCheck stores the keyset check, by which the database recognises its keyset.
 func addCheck(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset) error {
 	sealed, err := keyset.SealCheck()
 	if err != nil {
@@ -22,8 +22,8 @@ func addCheck(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset
 	})
 }
 
-// isKnown reports whether the database was made with keyset, and false if it has
-// no row that tells. ErrKeysetWrong if it was made with another one.
+// isKnown reports whether the keyset check of the database is of this keyset. It
+// returns false if there is no check, and ErrKeysetWrong if it is of another keyset.
 func isKnown(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (bool, error) {
 	check, err := db.KeysetCheck.Get(ctx, checkID)
 	switch {

@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 )
 
-// DatabasePath is the file of the embedded database.
+// DatabasePath returns the path of the embedded database.
 func (c Config) DatabasePath() string { return filepath.Join(c.Dir, databaseFile) }
 
-// KeysetPath is the file of the embedded database's keyset. Empty: the keyset
-// does not come from a file.
+// KeysetPath returns the path of the keyset of the embedded database. It is empty
+// if the keyset does not come from a file.
 func (c Config) KeysetPath() string {
 	switch {
 	case c.KeysetContent != "":

@@ -12,7 +12,7 @@ import (
 	"clientsd/server/secret"
 )
 
-// openPostgres makes neither keyset nor database: several servers share both.
+// openPostgres creates neither a keyset nor a database: several servers share both.
 func openPostgres(ctx context.Context, config Config) (s *Storage, err error) {
 	s = &Storage{}
 	if err := s.loadKeyset(config); err != nil {
@@ -23,7 +23,7 @@ func openPostgres(ctx context.Context, config Config) (s *Storage, err error) {
 	}
 	err = s.preparePostgres(ctx, config)
 	if err == nil {
-		err = s.acceptRestored(ctx, config.Restored)
+		err = s.acceptRestored(ctx, config.RestorePolicy)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", s.DB.Name(), err), s.DB.Close())
@@ -39,7 +39,7 @@ func (s *Storage) loadKeyset(config Config) (err error) {
 		s.KeysetFile = config.KeysetFile
 		s.Keyset, err = secret.ReadKeyset(s.KeysetFile)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: restore it from its backup, or make the first one with clientsd keyset create", err)
+			err = fmt.Errorf("%w: restore it from its backup, or create the first one with clientsd keyset create", err)
 		}
 	default:
 		err = ErrKeysetNotGiven
@@ -47,7 +47,7 @@ func (s *Storage) loadKeyset(config Config) (err error) {
 	return err
 }
 
-// preparePostgres refuses what it must before anything is written.
+// preparePostgres refuses a database before it writes anything.
 func (s *Storage) preparePostgres(ctx context.Context, config Config) error {
 	schema, err := s.DB.Schema(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Storage) preparePostgres(ctx context.Context, config Config) error {
 		if known, err = s.isKeysetKnown(ctx); err != nil {
 			return err
 		}
-		if err := s.checkRestored(ctx, s.DB.Read, dialect.Postgres, config.Restored); err != nil {
+		if err := s.checkRestored(ctx, s.DB.Read, dialect.Postgres, config.RestorePolicy); err != nil {
 			return err
 		}
 	}
@@ -77,8 +77,8 @@ func (s *Storage) preparePostgres(ctx context.Context, config Config) error {
 	return nil
 }
 
-// migrate brings the schema up to date and, the first time, stores the row that
-// knows the keyset. Several processes may do it at once.
+// migrate brings the schema up to date and, the first time, stores the keyset
+// check. Several processes may call it concurrently.
 func (s *Storage) migrate(ctx context.Context) (err error) {
 	if s.Migrated, err = s.DB.Migrate(ctx); err != nil {
 		return err
@@ -95,8 +95,9 @@ func (s *Storage) migrate(ctx context.Context) (err error) {
 	return addErr
 }
 
-// isKeysetKnown reports whether the database was made with the keyset, and false
-// if it was not made with any yet. ErrKeysetWrong if it was made with another.
+// isKeysetKnown reports whether the database has a check of this keyset. It returns
+// false if the database holds nothing sealed yet, and ErrKeysetWrong if it was
+// sealed with another keyset.
 func (s *Storage) isKeysetKnown(ctx context.Context) (bool, error) {
 	known, err := isKnown(ctx, s.DB.Read, s.Keyset)
 	if err == nil && !known {
@@ -105,8 +106,8 @@ func (s *Storage) isKeysetKnown(ctx context.Context) (bool, error) {
 	return known, err
 }
 
-// refuseSealed returns ErrKeysetWrong if the database holds what a keyset has
-// sealed: it had a check once.
+// refuseSealed returns ErrKeysetWrong if the database holds sealed data: it had a
+// check once.
 func (s *Storage) refuseSealed(ctx context.Context) error {
 	clients, clientsErr := s.DB.Read.OAuthClient.Query().Exist(ctx)
 	keys, keysErr := s.DB.Read.SigningKey.Query().Exist(ctx)

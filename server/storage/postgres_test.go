@@ -14,7 +14,7 @@ import (
 	"clientsd/server/storage"
 )
 
-// emptyPostgres is an empty PostgreSQL database, with a keyset of one key.
+// emptyPostgres returns an empty PostgreSQL database and a keyset of one key.
 func emptyPostgres(t *testing.T) storage.Config {
 	t.Helper()
 	return storage.Config{Postgres: storagetest.Postgres(t), KeysetFile: newKeyset(t)}
@@ -29,7 +29,7 @@ func newKeyset(t *testing.T) string {
 	return path
 }
 
-// migratedPostgres is one that clientsd migrate has seen.
+// migratedPostgres returns a migrated PostgreSQL database and its keyset.
 func migratedPostgres(t *testing.T) storage.Config {
 	t.Helper()
 	config := emptyPostgres(t)
@@ -41,7 +41,7 @@ func migratedPostgres(t *testing.T) storage.Config {
 	return config
 }
 
-// raw is the database without any check.
+// raw opens the database without any check.
 func raw(t *testing.T, config storage.Config) *database.DB {
 	t.Helper()
 	db, err := database.OpenPostgres(t.Context(), config.Postgres)
@@ -52,8 +52,8 @@ func raw(t *testing.T, config storage.Config) *database.DB {
 	return db
 }
 
-// content is what the database holds, as far as opening it could change it:
-// tables, versions, keyset check.
+// content returns what opening could change in the database: tables, versions and
+// the keyset check.
 func content(t *testing.T, db *database.DB) string {
 	t.Helper()
 	got := query(t, db, "SELECT coalesce(string_agg(table_name, ' ' ORDER BY table_name), '') FROM information_schema.tables WHERE table_schema = current_schema()")
@@ -78,8 +78,7 @@ func query(t *testing.T, db *database.DB, statement string) string {
 	return value
 }
 
-// wantRefused fails the test unless Open fails with the error and changes
-// nothing.
+// wantRefused fails the test unless Open fails with the error and changes nothing.
 func wantRefused(t *testing.T, config storage.Config, is error, want string) {
 	t.Helper()
 	db := raw(t, config)
@@ -93,13 +92,13 @@ func wantRefused(t *testing.T, config storage.Config, is error, want string) {
 	}
 }
 
-func TestPostgreSQLNeedsAKeysetThatWasMadeBefore(t *testing.T) {
+func TestOpen_PostgresNeedsAnExistingKeyset(t *testing.T) {
 	config := storage.Config{Dir: t.TempDir(), Create: true, Migrate: true, Postgres: storagetest.Postgres(t)}
 	wantRefused(t, config, storage.ErrKeysetNotGiven,
-		"--database-url: a keyset is needed too, the same for all replicas: give --keyset or CLIENTSD_KEYSET; clientsd keyset create makes one")
+		"--database-url: a keyset is needed too, the same for all replicas: give --keyset or CLIENTSD_KEYSET; clientsd keyset create creates one")
 	config.KeysetFile = filepath.Join(config.Dir, "none.json")
 	_, err := storage.Open(t.Context(), config)
-	if err == nil || !strings.HasSuffix(err.Error(), ": no such file or directory: restore it from its backup, or make the first one with clientsd keyset create") {
+	if err == nil || !strings.HasSuffix(err.Error(), ": no such file or directory: restore it from its backup, or create the first one with clientsd keyset create") {
 		t.Errorf("got error %v", err)
 	}
 	if got := files(t, config.Dir); len(got) != 0 {
@@ -107,11 +106,11 @@ func TestPostgreSQLNeedsAKeysetThatWasMadeBefore(t *testing.T) {
 	}
 }
 
-func TestPostgreSQLIsMigratedOnlyWhenAskedTo(t *testing.T) {
+func TestOpen_PostgresIsMigratedOnlyOnRequest(t *testing.T) {
 	config := emptyPostgres(t)
 	name := "open " + raw(t, config).Name() + ": "
 	older := name + "the database is not migrated for this binary: run clientsd migrate, or clientsd serve --migrate"
-	config.Create = true // does not concern PostgreSQL
+	config.Create = true // has no effect on PostgreSQL
 	wantRefused(t, config, database.ErrOlderSchema, older)
 
 	migrating := config
@@ -141,15 +140,15 @@ func execute(t *testing.T, db *database.DB, statement string) {
 	}
 }
 
-func TestPostgreSQLWithAnotherKeysetIsNotTouched(t *testing.T) {
+func TestOpen_PostgresWithAnotherKeyset(t *testing.T) {
 	config := migratedPostgres(t)
 	config.KeysetFile = newKeyset(t)
 	db := raw(t, config)
-	want := "open " + db.Name() + ": the keyset is not the one this database was made with"
+	want := "open " + db.Name() + ": the keyset is not the one this database was created with"
 	for name, prepare := range map[string]string{
-		"an up-to-date one":                    "SELECT 1",
-		"an older one":                         "UPDATE goose_db_version SET version_id = 1 WHERE version_id > 0",
-		"one that has lost the row that tells": "TRUNCATE keyset_checks; INSERT INTO signing_keys VALUES ('key', 'issuer', 'sealed', 'public', now())",
+		"an up-to-date database":              "SELECT 1",
+		"an older database":                   "UPDATE goose_db_version SET version_id = 1 WHERE version_id > 0",
+		"a database without its keyset check": "TRUNCATE keyset_checks; INSERT INTO signing_keys VALUES ('key', 'issuer', 'sealed', 'public', now())",
 	} {
 		t.Run(name, func(t *testing.T) {
 			execute(t, db, prepare)
@@ -160,9 +159,8 @@ func TestPostgreSQLWithAnotherKeysetIsNotTouched(t *testing.T) {
 	}
 }
 
-// A migration can be interrupted between the tables and the row that knows the
-// keyset.
-func TestAnInterruptedFirstMigrationIsGoneOnWith(t *testing.T) {
+// A migration can be interrupted between the tables and the keyset check.
+func TestOpen_PostgresAfterAnInterruptedMigration(t *testing.T) {
 	config := migratedPostgres(t)
 	db := raw(t, config)
 	execute(t, db, "TRUNCATE keyset_checks")
@@ -174,9 +172,9 @@ func TestAnInterruptedFirstMigrationIsGoneOnWith(t *testing.T) {
 	open(t, config)
 }
 
-// Replicas that start at once on an empty database work on one schema, with one
-// keyset: who brings another one is refused.
-func TestFirstMigrationsAtOnceAgreeOnOneKeyset(t *testing.T) {
+// Replicas that start concurrently on an empty database use one schema and one
+// keyset. A replica with another keyset is refused.
+func TestOpen_PostgresConcurrentFirstMigrations(t *testing.T) {
 	const replicas = 2
 	ours, theirs := emptyPostgres(t), newKeyset(t)
 	ours.Migrate = true
@@ -207,7 +205,7 @@ func TestFirstMigrationsAtOnceAgreeOnOneKeyset(t *testing.T) {
 	}
 }
 
-func TestAStandbyCanBeRequired(t *testing.T) {
+func TestOpen_RequireSyncStandby(t *testing.T) {
 	config := migratedPostgres(t)
 	db := raw(t, config)
 	config.RequireSyncStandby = true
@@ -222,7 +220,7 @@ func TestAStandbyCanBeRequired(t *testing.T) {
 	}
 }
 
-func TestTheStorageDoesNotShowThePassword(t *testing.T) {
+func TestOpen_PasswordIsNotPrinted(t *testing.T) {
 	config := storage.Config{KeysetFile: newKeyset(t), Postgres: database.Postgres{URL: "postgres://u:s3cr3t@127.0.0.1:1/clientsd?sslmode=disable"}}
 	_, err := storage.Open(t.Context(), config)
 	if shown := fmt.Sprintf("%v %+v %#v", err, config, config); err == nil || strings.Contains(shown, "s3cr3t") {

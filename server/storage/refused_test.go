@@ -15,9 +15,9 @@ import (
 	"clientsd/server/storage"
 )
 
-// A database without its keyset must not be made worse: not one byte of it
-// changes, and no keyset is made that would hide the loss.
-func TestADatabaseWithoutItsKeysetIsNotTouched(t *testing.T) {
+// Without its keyset not one byte of a database changes, and no new keyset hides
+// the loss.
+func TestOpen_WithoutItsKeyset(t *testing.T) {
 	other := read(t, filepath.Join(closed(t), "keyset.json"))
 	missing := func(t *testing.T, path string) { t.Helper(); remove(t, path) }
 	for name, tt := range map[string]struct {
@@ -31,15 +31,15 @@ func TestADatabaseWithoutItsKeysetIsNotTouched(t *testing.T) {
 			storage.Config{},
 			storage.ErrKeysetMissing, "open keyset KEYSET: the database is there, but not its keyset: restore the keyset from its backup",
 		},
-		"that of another database": {
+		"of another database": {
 			func(t *testing.T, path string) { t.Helper(); overwrite(t, path, other) },
 			storage.Config{},
-			storage.ErrKeysetWrong, "open DATABASE: the keyset is not the one this database was made with",
+			storage.ErrKeysetWrong, "open DATABASE: the keyset is not the one this database was created with",
 		},
-		"that of another database, as content": {
+		"of another database, as content": {
 			missing,
 			storage.Config{KeysetContent: string(other)},
-			storage.ErrKeysetWrong, "open DATABASE: the keyset is not the one this database was made with",
+			storage.ErrKeysetWrong, "open DATABASE: the keyset is not the one this database was created with",
 		},
 		"no keyset at all": {
 			func(t *testing.T, path string) { t.Helper(); overwrite(t, path, []byte("{}")) },
@@ -77,7 +77,7 @@ func TestADatabaseWithoutItsKeysetIsNotTouched(t *testing.T) {
 				t.Error("the database has changed")
 			}
 			afterFiles := files(t, dir)
-			delete(afterFiles, "clientsd.db-wal") // SQLite makes both, empty, to read a database
+			delete(afterFiles, "clientsd.db-wal") // SQLite creates both, empty, to read a database
 			delete(afterFiles, "clientsd.db-shm")
 			if diff := cmp.Diff(beforeFiles, afterFiles); diff != "" {
 				t.Errorf("the files (-before +after):\n%s", diff)
@@ -86,7 +86,7 @@ func TestADatabaseWithoutItsKeysetIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestADatabaseOfANewerBinaryIsRefused(t *testing.T) {
+func TestOpen_DatabaseOfANewerBinary(t *testing.T) {
 	dir := closed(t)
 	s := open(t, storage.Config{Dir: dir})
 	write(t, s, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999999999999, 1)")
@@ -104,7 +104,7 @@ func TestADatabaseOfANewerBinaryIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDatabaseIsRefused(t *testing.T) {
+func TestOpen_NoDatabaseFile(t *testing.T) {
 	dir := closed(t)
 	path := filepath.Join(dir, "clientsd.db")
 	overwrite(t, path, []byte(strings.Repeat("this is no database ", 100)))

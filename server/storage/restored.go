@@ -3,30 +3,28 @@ package storage
 import (
 	"context"
 	"errors"
-	"time"
 
 	"clientsd/ent"
 	"clientsd/server/database"
-	"clientsd/server/rollback"
 	"clientsd/server/secret"
 )
 
-// Restored says what Open does with a database that was restored from a backup
-// and that nobody has accepted yet.
-type Restored int
+// RestorePolicy says what Open does with a database that was restored from a
+// backup and that no operator has accepted yet.
+type RestorePolicy int
 
 const (
-	// RefuseRestored makes Open fail with a [*rollback.Error] and change nothing.
-	RefuseRestored Restored = iota
-	// KeepRestored opens it for those who neither serve it nor hand out what it
-	// holds. It stays refused by the others.
-	KeepRestored
-	// AcceptRestored accepts it, once the schema is up to date.
+	// RefuseRestored makes Open fail with a [*RestoredError] and change nothing.
+	RefuseRestored RestorePolicy = iota
+	// IgnoreRestored makes Open succeed and keep the mark. It is for commands that
+	// neither serve the database nor give away its secrets.
+	IgnoreRestored
+	// AcceptRestored makes Open accept the database, once its schema is up to date.
 	AcceptRestored
 )
 
-// OpenDatabase opens the database as it is, for those who look at its mark or set
-// it: it needs no keyset and migrates nothing.
+// OpenDatabase opens the database to read or to set its mark. It needs no keyset
+// and migrates nothing.
 //
 // Errors: those of Config.Validate; ErrNoData.
 func OpenDatabase(ctx context.Context, config Config) (*database.DB, error) {
@@ -42,8 +40,8 @@ func OpenDatabase(ctx context.Context, config Config) (*database.DB, error) {
 	return database.OpenSQLite(ctx, config.DatabasePath())
 }
 
-// LoadKeyset loads the keyset of an embedded database that is not there yet,
-// because it is about to be restored.
+// LoadKeyset loads the keyset of an embedded database that is about to be
+// restored.
 //
 // Errors: ErrKeysetMissing.
 func LoadKeyset(config Config) (*secret.Keyset, error) {
@@ -54,24 +52,11 @@ func LoadKeyset(config Config) (*secret.Keyset, error) {
 	return s.Keyset, nil
 }
 
-// checkRestored looks for the mark of a backup before anything is written.
-func (s *Storage) checkRestored(ctx context.Context, db *ent.Client, dialectName string, then Restored) error {
-	err := rollback.Check(ctx, db, dialectName)
-	if errors.As(err, &s.Restored) && then != RefuseRestored {
+// checkRestored looks for the mark before anything is written.
+func (s *Storage) checkRestored(ctx context.Context, db *ent.Client, dialectName string, policy RestorePolicy) error {
+	err := CheckRestored(ctx, db, dialectName)
+	if errors.As(err, &s.Restored) && policy != RefuseRestored {
 		return nil
 	}
-	return err
-}
-
-// acceptRestored does nothing unless there is something to accept.
-func (s *Storage) acceptRestored(ctx context.Context, then Restored) error {
-	if s.Restored == nil || then != AcceptRestored {
-		return nil
-	}
-	clock, err := s.DB.Clock(ctx, time.Now)
-	if err != nil {
-		return err
-	}
-	_, err = rollback.Accept(ctx, s.DB.Transact, s.DB.Dialect(), clock())
 	return err
 }

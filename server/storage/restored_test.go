@@ -4,14 +4,12 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"clientsd/server/rollback"
 	"clientsd/server/servertest/storagetest"
 	"clientsd/server/storage"
 )
 
-// marked says of new storage that it was restored, and returns how to open it.
+// marked creates a database that is marked as restored, and returns how to open it.
 func marked(t *testing.T) storage.Config {
 	t.Helper()
 	config := storagetest.Config(t, storage.Config{Dir: filepath.Join(t.TempDir(), "data"), Create: true})
@@ -22,39 +20,37 @@ func marked(t *testing.T) storage.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := rollback.Set(t.Context(), db.Transact, time.Date(2026, 11, 21, 20, 34, 38, 0, time.UTC)); err != nil {
-		t.Fatal(err)
-	}
+	mark(t, db, takenAt)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return config
 }
 
-func TestARestoredDatabaseIsRefusedUntilItIsAccepted(t *testing.T) {
+func TestOpen_RestorePolicy(t *testing.T) {
 	config := marked(t)
 	for _, tt := range []struct {
-		then               storage.Restored
-		refused, knowsOfIt bool
+		policy            storage.RestorePolicy
+		refused, restored bool
 	}{
 		{storage.RefuseRestored, true, false},
-		{storage.KeepRestored, false, true},
+		{storage.IgnoreRestored, false, true},
 		{storage.RefuseRestored, true, false},
 		{storage.AcceptRestored, false, true},
 		{storage.RefuseRestored, false, false},
 		{storage.AcceptRestored, false, false},
 	} {
-		config.Restored = tt.then
+		config.RestorePolicy = tt.policy
 		s, err := storage.Open(t.Context(), config)
-		var restored *rollback.Error
-		if errors.As(err, &restored) != tt.refused || err != nil && !tt.refused {
-			t.Fatalf("%v: got error %v", tt.then, err)
+		var refused *storage.RestoredError
+		if errors.As(err, &refused) != tt.refused || err != nil && !tt.refused {
+			t.Fatalf("%v: got error %v", tt.policy, err)
 		}
 		if tt.refused {
 			continue
 		}
-		if (s.Restored != nil) != tt.knowsOfIt {
-			t.Errorf("%v: got %v", tt.then, s.Restored)
+		if (s.Restored != nil) != tt.restored {
+			t.Errorf("%v: got %v", tt.policy, s.Restored)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -62,22 +58,22 @@ func TestARestoredDatabaseIsRefusedUntilItIsAccepted(t *testing.T) {
 	}
 }
 
-// The wrong keyset is the first thing to put right.
-func TestARestoredDatabaseNeedsItsKeysetToo(t *testing.T) {
+// The wrong keyset is reported before the mark.
+func TestOpen_RestoredWithAnotherKeyset(t *testing.T) {
 	config := marked(t)
 	config.KeysetContent = string(read(t, filepath.Join(closed(t), "keyset.json")))
-	for _, then := range []storage.Restored{storage.RefuseRestored, storage.KeepRestored, storage.AcceptRestored} {
-		config.Restored = then
+	for _, policy := range []storage.RestorePolicy{storage.RefuseRestored, storage.IgnoreRestored, storage.AcceptRestored} {
+		config.RestorePolicy = policy
 		if _, err := storage.Open(t.Context(), config); !errors.Is(err, storage.ErrKeysetWrong) {
-			t.Errorf("%v: got error %v", then, err)
+			t.Errorf("%v: got error %v", policy, err)
 		}
 	}
 }
 
-func TestWhatIsNotThereIsNotOpenedAsItIs(t *testing.T) {
+func TestOpenDatabase_NoDatabase(t *testing.T) {
 	dir := t.TempDir()
 	_, err := storage.OpenDatabase(t.Context(), storage.Config{Dir: dir})
-	if !errors.Is(err, storage.ErrNoData) || err.Error() != "open "+dir+": there is no database yet: clientsd serve makes one" {
+	if !errors.Is(err, storage.ErrNoData) || err.Error() != "open "+dir+": there is no database yet: clientsd serve creates one" {
 		t.Errorf("got error %v", err)
 	}
 	if len(files(t, dir)) != 0 {

@@ -1,7 +1,12 @@
-// Package storage opens what a server keeps, in the order that keeps it safe:
-// the keyset first, then the database it belongs to.
+// Package storage opens the keyset and the database of a server, in the order
+// that is safe: the keyset first, then the database that it seals.
 //
-// It imports secret, rollback, database and ent; it knows nothing of clients or the wire.
+// It owns the rules of that order: a database whose keyset is missing or wrong is
+// refused and not changed ([Open]). So is a database that was restored from a
+// backup, until an operator accepts it ([RestoredMark]).
+//
+// It must not name a driver, or know the wire or what a client may do. Of clients it
+// reads only the columns that the caller names ([ClientPages]).
 package storage
 
 import (
@@ -15,7 +20,6 @@ import (
 	"entgo.io/ent/dialect"
 
 	"clientsd/server/database"
-	"clientsd/server/rollback"
 	"clientsd/server/secret"
 )
 
@@ -24,30 +28,30 @@ const (
 	keysetFile   = "keyset.json"
 )
 
-// Errors of Open, each a state that only the operator can put right.
+// Errors of Open. Each is a state that only the operator can put right.
 var (
-	// ErrNoData says that there is nothing to open yet.
-	ErrNoData = errors.New("there is no database yet: clientsd serve makes one")
-	// ErrKeysetMissing says that a database is there, but not its keyset.
+	// ErrNoData reports that there is no database yet.
+	ErrNoData = errors.New("there is no database yet: clientsd serve creates one")
+	// ErrKeysetMissing reports that a database exists but not its keyset.
 	ErrKeysetMissing = errors.New("the database is there, but not its keyset: restore the keyset from its backup")
-	// ErrKeysetNotGiven says that no keyset was named for PostgreSQL.
+	// ErrKeysetNotGiven reports that no keyset was given for PostgreSQL.
 	ErrKeysetNotGiven = errors.New("--database-url: a keyset is needed too, the same for all replicas: " +
-		"give --keyset or CLIENTSD_KEYSET; clientsd keyset create makes one")
-	// ErrKeysetWrong says that a database was made with another keyset.
-	ErrKeysetWrong = errors.New("the keyset is not the one this database was made with")
+		"give --keyset or CLIENTSD_KEYSET; clientsd keyset create creates one")
+	// ErrKeysetWrong reports that a database was created with another keyset.
+	ErrKeysetWrong = errors.New("the keyset is not the one this database was created with")
 )
 
-// Config says where everything is.
+// Config says where the data is and how to open it.
 type Config struct {
 	// Dir is the folder of the database. Required, unless Postgres names one.
 	Dir string
 	// KeysetFile is the path of the keyset. Empty: keyset.json in Dir; with
 	// Postgres, none.
 	KeysetFile string
-	// KeysetContent is the keyset itself and wins over KeysetFile. Empty: none.
+	// KeysetContent is the keyset itself. It overrides KeysetFile. Empty: none.
 	KeysetContent string
-	// Create makes what is missing: folder, keyset and database. Without it,
-	// Open fails with ErrNoData. On PostgreSQL nothing is made.
+	// Create makes Open create a missing folder, keyset and database. Without it,
+	// Open fails with ErrNoData. On PostgreSQL it has no effect.
 	Create bool
 	// Postgres is the database to use instead of a file in Dir, if it has a URL.
 	Postgres database.Postgres
@@ -57,12 +61,12 @@ type Config struct {
 	// RequireSyncStandby makes Open fail with [database.ErrNoSyncStandby] if
 	// PostgreSQL acknowledges a commit before a standby has it.
 	RequireSyncStandby bool
-	// Restored says what to do with a database that was restored from a backup.
-	Restored Restored
+	// RestorePolicy says what to do with a database that was restored from a backup.
+	RestorePolicy RestorePolicy
 }
 
-// Validate says everything that is wrong, by the names of the flags, or returns
-// nil.
+// Validate returns one error that lists everything wrong, by the names of the
+// flags, or nil.
 func (c Config) Validate() error {
 	if c.Postgres.URL == "" && c.RequireSyncStandby {
 		return errors.New("--require-sync-standby: needs --database-url, a file has no standby")
@@ -70,35 +74,34 @@ func (c Config) Validate() error {
 	return c.Postgres.Validate()
 }
 
-// Storage is an open database and the keyset that goes with it.
+// Storage is an open database with its keyset.
 type Storage struct {
 	// DB is the database, its schema up to date.
 	DB *database.DB
-	// Keyset opens what the database holds sealed.
+	// Keyset opens the sealed data in the database.
 	Keyset *secret.Keyset
-	// DatabaseFile and KeysetFile are what to back up. They are empty if the
+	// DatabaseFile and KeysetFile are the files to back up. They are empty if the
 	// database is PostgreSQL, or the keyset did not come from a file.
 	DatabaseFile, KeysetFile string
-	// Restored tells from which backup the database was restored. Nil: from none,
-	// or that was accepted before.
-	Restored *rollback.Error
-	// Warnings say what PostgreSQL can lose although it was acknowledged.
+	// Restored names the backup that the database was restored from. Nil: it was
+	// not restored, or it was accepted before.
+	Restored *RestoredError
+	// Warnings say which acknowledged changes PostgreSQL can lose.
 	Warnings []string
-	// Created says that Open made the database.
+	// Created reports whether Open created the database.
 	Created bool
-	// Migrated counts the migrations that Open applied, but for those of a file
-	// that it made.
+	// Migrated counts the migrations that Open applied to a database that existed.
 	Migrated int
 }
 
 // Open opens a PostgreSQL database if the configuration names one, and the
-// embedded default otherwise. A database whose keyset is missing or wrong is not
-// touched.
+// embedded default otherwise. It does not change a database whose keyset is
+// missing or wrong.
 //
 // Errors: those of Config.Validate, ErrNoData, ErrKeysetMissing,
-// ErrKeysetNotGiven, ErrKeysetWrong, [*rollback.Error], [database.ErrNewerSchema],
+// ErrKeysetNotGiven, ErrKeysetWrong, [*RestoredError], [database.ErrNewerSchema],
 // [database.ErrOlderSchema] and [database.ErrNoSyncStandby], wrapped with the
-// database or file they are about.
+// database or the file.
 func Open(ctx context.Context, config Config) (*Storage, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -126,7 +129,7 @@ func openFile(ctx context.Context, config Config) (*Storage, error) {
 			return nil, fmt.Errorf("create %s: %w", s.DatabaseFile, err)
 		}
 	}
-	if err := s.openDatabase(ctx, config.Restored); err != nil {
+	if err := s.openDatabase(ctx, config.RestorePolicy); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -135,7 +138,7 @@ func openFile(ctx context.Context, config Config) (*Storage, error) {
 // Close closes the database.
 func (s *Storage) Close() error { return s.DB.Close() }
 
-// openKeyset loads the keyset, or makes one if there is no database yet either.
+// openKeyset loads the keyset. It creates one if there is no database either.
 func (s *Storage) openKeyset(config Config, databaseExists bool) (err error) {
 	if config.KeysetContent != "" {
 		s.Keyset, err = secret.ParseKeyset([]byte(config.KeysetContent))
@@ -159,16 +162,16 @@ func (s *Storage) openKeyset(config Config, databaseExists bool) (err error) {
 	return err
 }
 
-// openDatabase refuses what it must before anything is written.
-func (s *Storage) openDatabase(ctx context.Context, restored Restored) (err error) {
-	if err := s.checkFile(ctx, restored); err != nil {
+// openDatabase refuses a database before it writes anything.
+func (s *Storage) openDatabase(ctx context.Context, policy RestorePolicy) (err error) {
+	if err := s.checkFile(ctx, policy); err != nil {
 		return fmt.Errorf("open %s: %w", s.DatabaseFile, err)
 	}
 	if s.DB, err = database.OpenSQLite(ctx, s.DatabaseFile); err != nil {
 		return err
 	}
 	if s.Migrated, err = s.DB.Migrate(ctx); err == nil {
-		err = s.acceptRestored(ctx, restored)
+		err = s.acceptRestored(ctx, policy)
 	}
 	if err != nil {
 		return errors.Join(err, s.DB.Close())
@@ -176,7 +179,7 @@ func (s *Storage) openDatabase(ctx context.Context, restored Restored) (err erro
 	return nil
 }
 
-func (s *Storage) checkFile(ctx context.Context, restored Restored) error {
+func (s *Storage) checkFile(ctx context.Context, policy RestorePolicy) error {
 	db, err := database.OpenReadOnly(ctx, s.DatabaseFile)
 	if err != nil {
 		return err
@@ -186,7 +189,7 @@ func (s *Storage) checkFile(ctx context.Context, restored Restored) error {
 		err = ErrKeysetWrong
 	}
 	if err == nil {
-		err = s.checkRestored(ctx, db, dialect.SQLite, restored)
+		err = s.checkRestored(ctx, db, dialect.SQLite, policy)
 	}
 	return errors.Join(err, db.Close())
 }

@@ -15,7 +15,7 @@ import (
 	"clientsd/server/storage"
 )
 
-// open opens what config says until the test ends.
+// open opens the storage until the test ends.
 func open(t *testing.T, config storage.Config) *storage.Storage {
 	t.Helper()
 	s, err := storage.Open(t.Context(), config)
@@ -26,7 +26,7 @@ func open(t *testing.T, config storage.Config) *storage.Storage {
 	return s
 }
 
-// closed makes the data of a first run and returns its folder.
+// closed creates the data of a first run and returns its folder.
 func closed(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -36,7 +36,7 @@ func closed(t *testing.T) string {
 	return dir
 }
 
-// files are the names and modes of what is in a folder.
+// files returns the names and modes of the files in a folder.
 func files(t *testing.T, dir string) map[string]fs.FileMode {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -63,7 +63,7 @@ func read(t *testing.T, path string) []byte {
 	return content
 }
 
-func TestAFirstRunMakesWhatOnlyItsOwnerCanRead(t *testing.T) {
+func TestOpen_FirstRunCreatesPrivateFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "data")
 	s := open(t, storage.Config{Dir: dir, Create: true})
 	info, err := os.Stat(dir)
@@ -95,7 +95,7 @@ func write(t *testing.T, s *storage.Storage, statement string) {
 	}
 }
 
-func TestALaterRunOpensWhatIsThere(t *testing.T) {
+func TestOpen_LaterRun(t *testing.T) {
 	dir := closed(t)
 	keyset := read(t, filepath.Join(dir, "keyset.json"))
 	for _, create := range []bool{true, false} {
@@ -112,10 +112,10 @@ func TestALaterRunOpensWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestOpenWithoutCreateMakesNothing(t *testing.T) {
+func TestOpen_WithoutCreate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	_, err := storage.Open(t.Context(), storage.Config{Dir: dir})
-	if !errors.Is(err, storage.ErrNoData) || err.Error() != "open "+dir+": there is no database yet: clientsd serve makes one" {
+	if !errors.Is(err, storage.ErrNoData) || err.Error() != "open "+dir+": there is no database yet: clientsd serve creates one" {
 		t.Errorf("got error %v", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -137,7 +137,7 @@ func overwrite(t *testing.T, path string, content []byte) {
 	}
 }
 
-func TestTheKeysetMayBeElsewhere(t *testing.T) {
+func TestOpen_KeysetInAnotherFolder(t *testing.T) {
 	dir, elsewhere := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "keys", "k.json")
 	s := open(t, storage.Config{Dir: dir, KeysetFile: elsewhere, Create: true})
 	check, err := s.Keyset.SealCheck()
@@ -151,7 +151,7 @@ func TestTheKeysetMayBeElsewhere(t *testing.T) {
 		t.Errorf("the data folder (-want +got):\n%s", diff)
 	}
 
-	// Its content alone does as well, and wins over a file.
+	// The content of the keyset overrides the file.
 	content := string(read(t, elsewhere))
 	s = open(t, storage.Config{Dir: dir, KeysetFile: "/nowhere", KeysetContent: content, Create: true})
 	if err := s.Keyset.OpenCheck(check); err != nil || s.KeysetFile != "" {
@@ -159,9 +159,9 @@ func TestTheKeysetMayBeElsewhere(t *testing.T) {
 	}
 }
 
-// Two processes may start at once on an empty folder. Whoever is first, both
-// must work on one database that fits one keyset.
-func TestFirstRunsAtOnceEndWithOneDatabase(t *testing.T) {
+// Processes may start concurrently on an empty folder. All of them must work on one
+// database with one keyset.
+func TestOpen_ConcurrentFirstRuns(t *testing.T) {
 	const processes = 8
 	dir := filepath.Join(t.TempDir(), "data")
 	opened, errs := make([]*storage.Storage, processes), make([]error, processes)
@@ -191,7 +191,7 @@ func TestFirstRunsAtOnceEndWithOneDatabase(t *testing.T) {
 		}
 	}
 	if created != 1 {
-		t.Errorf("%d processes say that they made the database", created)
+		t.Errorf("%d processes say that they created the database", created)
 	}
 	if diff := cmp.Diff(map[string]fs.FileMode{"clientsd.db": 0o600, "keyset.json": 0o600}, files(t, dir)); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)
@@ -199,8 +199,8 @@ func TestFirstRunsAtOnceEndWithOneDatabase(t *testing.T) {
 	open(t, storage.Config{Dir: dir})
 }
 
-// What an interrupted first run leaves must not be taken for a database.
-func TestAFirstRunThatFailsLeavesNoDatabase(t *testing.T) {
+// An interrupted first run must not leave a file with the name of the database.
+func TestOpen_FirstRunFails(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -25,7 +25,7 @@ func wrongKeysets(t *testing.T, w *workshop) []wrongKeyset {
 	w.run(t, nil, "keyset", "create", other)
 	return []wrongKeyset{
 		{"none", "but not its keyset", func(*testing.T, string) {}},
-		{"that of another database", "not the one this database was made with", func(t *testing.T, path string) {
+		{"that of another database", "not the one this database was created with", func(t *testing.T, path string) {
 			t.Helper()
 			overwrite(t, path, read(t, other))
 		}},

@@ -1,0 +1,88 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"entgo.io/ent/dialect"
+
+	"clientsd/ent"
+	"clientsd/ent/oauthclient"
+)
+
+// lostVersions is how far accepting a restored database moves the versions of its
+// secrets: further than anyone has rotated between backup and restore.
+const lostVersions = 1_000_000
+
+// recordEvents writes an event for each client that has a secret.
+const recordEvents = `
+INSERT INTO client_events (
+	client_id, organisation, kind, at, secret_version, secret_released,
+	actor_issuer, actor_subject, actor_client_id, actor_organisation, request_id, address, api, reason)
+SELECT id, organisation, 'updated', updated_at, secret_version, false,
+	'', 'clientsd serve --accept-rollback', '', '', '', '', 'clientsd', $1
+FROM oauth_clients WHERE has_secret ORDER BY id`
+
+// acceptRestored accepts a restored database if the policy says so: it removes the
+// mark, in one transaction with what follows from it. For each client that has a
+// secret:
+//
+//   - The version of its secret jumps. The versions between backup and restore are
+//     lost. Without the jump they would be given out again: two secrets would have
+//     the same version, and whoever remembers a lost version, with a cached secret
+//     or as an expected_secret_version, would mistake one secret for the other.
+//   - Its previous secret, still valid after a rotation with an overlap, ends: it
+//     may have been revoked since the backup.
+//   - An event records it.
+//
+// Idempotency keys stay: without them a repeated call would rotate a second time.
+// Because of the jump they do not give away an old secret either: the answer is
+// that the secret was superseded.
+func (s *Storage) acceptRestored(ctx context.Context, policy RestorePolicy) error {
+	if s.Restored == nil || policy != AcceptRestored {
+		return nil
+	}
+	clock, err := s.DB.Clock(ctx, time.Now)
+	if err != nil {
+		return err
+	}
+	now := clock().UTC().Truncate(time.Microsecond)
+	err = s.DB.Transact(ctx, func(tx *ent.Tx) error { return accept(ctx, tx, s.DB.Dialect(), now) })
+	if err != nil {
+		return fmt.Errorf("accept rollback: %w", err)
+	}
+	return nil
+}
+
+// accept does nothing if the mark is gone: another server has accepted it.
+func accept(ctx context.Context, tx *ent.Tx, dialectName string, now time.Time) error {
+	if err := liftStatementTimeout(ctx, tx, dialectName); err != nil {
+		return err
+	}
+	// First, so that of several servers that start together only one accepts.
+	text, marked, err := scan[string](tx.QueryContext(ctx, removeMark))
+	if err != nil || !marked {
+		return err
+	}
+	_, err = tx.OAuthClient.Update().
+		Where(oauthclient.HasSecret(true)).
+		AddSecretVersion(lostVersions).AddRevision(1).SetUpdatedAt(now).
+		ClearPreviousSecretDigest().ClearPreviousSecretExpiresAt().ClearPreviousSecretLastUsedAt().
+		Save(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, recordEvents, "restored from "+parseMark(text).String())
+	return err
+}
+
+// liftStatementTimeout lifts the bound on statements until the transaction ends:
+// changing a million clients takes longer than a statement of a call may.
+func liftStatementTimeout(ctx context.Context, tx *ent.Tx, dialectName string) error {
+	if dialectName != dialect.Postgres {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0")
+	return err
+}
