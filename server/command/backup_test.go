@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"clientsd/server/command"
+	"clientsd/server/database"
 	"clientsd/server/servertest"
 	"clientsd/server/servertest/storagetest"
 )
@@ -28,11 +29,10 @@ func backedUp(t *testing.T, clients int) (path, dir string) {
 	t.Helper()
 	storagetest.OnFile(t, "file to copy")
 	s := servertest.Start(t)
-	request := servertest.Request()
-	request.Name = "a \"name\" \u202ethat turns round"
 	for range clients {
-		s.Create(t, request)
+		s.Create(t, servertest.Request())
 	}
+	rename(t, s.Dir, "a \"name\" \u202ethat turns round")
 	path = filepath.Join(t.TempDir(), "backup.db")
 	backup := command.Backup{File: path}
 	backup.DataDir = s.Dir
@@ -40,6 +40,20 @@ func backedUp(t *testing.T, clients int) (path, dir string) {
 		t.Fatal(err)
 	}
 	return path, s.Dir
+}
+
+// rename gives all clients a name that the service refuses, but that an older
+// version may have accepted.
+func rename(t *testing.T, dir, name string) {
+	t.Helper()
+	db, err := database.OpenSQLite(t.Context(), filepath.Join(dir, "clientsd.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Write.ExecContext(t.Context(), "UPDATE oauth_clients SET name = $1", name)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // wantMatch fails the test unless the whole of a text is what a pattern says;
