@@ -13,7 +13,7 @@ PROTOVALIDATE := github.com/bufbuild/protovalidate@v1.2.2
 VALIDATE := buf/validate/validate.proto
 CONTRACT := .ci/contract.binpb
 # Tests that need more than Go and gcc are modules of their own: `go test ./...` leaves them out.
-INTEROP := $(addprefix server/systemtest/interop/,commandline gomodule zitadelgo)
+INTEROP := $(addprefix server/systemtest/interop/,commandline gomodule openapi zitadelgo)
 
 .PHONY: help
 help: ## List the targets (default)
@@ -73,10 +73,11 @@ format: $(BIN)/golangci-lint ## Format Go and proto files
 generate: generate_go generate_ts ## Make all generated code anew, and plan a migration if the schema changed
 
 .PHONY: generate_go
-generate_go: third_party ## Make gen/go, server/api/openapi and ent/ anew; needs no Node.js
+generate_go: third_party ## Generate gen/go, server/api/openapi and ent/ again; needs no Node.js
 	$(BUF) generate
-	$(BUF) generate --template server/api/openapi/buf.gen.yaml
 	go generate ./ent
+	$(BUF) generate --template server/api/openapi/buf.gen.yaml
+	go run ./server/api/openapi/complete server/api/openapi/openapi.yaml server/api/openapi/additions.yaml
 
 .PHONY: generate_ts
 generate_ts: third_party gen/ts/node_modules ## Make gen/ts/src anew
@@ -92,6 +93,10 @@ sdk: ## Test the packed TypeScript SDK in Node.js and Chromium
 .PHONY: faces
 faces: ## Call the running binary with ZITADEL's own clients and curl
 	.ci/faces
+
+.PHONY: openapi_consumers
+openapi_consumers: ## Generate clients from the OpenAPI document, and rotate with one
+	.ci/openapi
 
 .PHONY: soak
 soak: ## Watch the memory of the binary over ten minutes of mixed load

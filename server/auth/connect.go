@@ -31,11 +31,14 @@ func ConnectError(err error) *connect.Error {
 	}
 }
 
+// ReasonInsufficientScope is the reason of an error about a missing scope.
+const ReasonInsufficientScope = "INSUFFICIENT_SCOPE"
+
 // scopeError tells programs, by a detail, what the message tells people.
 func scopeError(lacking *ScopeError) *connect.Error {
 	answer := connect.NewError(connect.CodePermissionDenied, lacking)
 	detail, err := connect.NewErrorDetail(&errdetails.ErrorInfo{
-		Reason:   "INSUFFICIENT_SCOPE",
+		Reason:   ReasonInsufficientScope,
 		Domain:   "clientsd",
 		Metadata: map[string]string{"scope": lacking.Scope},
 	})

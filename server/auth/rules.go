@@ -59,6 +59,25 @@ type Rule struct {
 	Also func(msg any) string
 }
 
+// Alternatives returns the sets of scopes that allow a call. One set is enough.
+// Some sets allow only some calls: see Self and Also. Empty for a public procedure.
+func (r Rule) Alternatives() [][]string {
+	if r.Public {
+		return nil
+	}
+	sets := [][]string{{r.Scope}}
+	if r.Or != "" {
+		sets = append(sets, []string{r.Or})
+	}
+	if r.Self != nil {
+		sets = append(sets, []string{ScopeRotateSelf})
+	}
+	if r.Also != nil {
+		sets = append(sets, []string{r.Scope, r.Also(nil)})
+	}
+	return sets
+}
+
 // Rules says who may call which procedure, by its path: "/service/Method". A
 // procedure without a rule is denied to everyone.
 type Rules map[string]Rule

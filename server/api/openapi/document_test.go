@@ -2,7 +2,6 @@ package openapi_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -38,135 +37,120 @@ func at(n node, names ...string) node {
 	return n
 }
 
-// scopes are those that a method needs. Empty: it needs no token.
-func scopes(method node) string {
-	var alternatives []string
-	requirements, _ := method["security"].([]any)
+// resolve follows a reference.
+func resolve(document, n node) node {
+	if reference, ok := n["$ref"].(string); ok {
+		return at(document, strings.Split(strings.TrimPrefix(reference, "#/"), "/")...)
+	}
+	return n
+}
+
+// operation is one method of one path.
+type operation struct {
+	path, method string
+	node         node
+}
+
+// operations returns every operation of the document, sorted by path.
+func operations(document node) (found []operation) {
+	paths := at(document, "paths")
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		methods := at(paths, path)
+		for _, method := range slices.Sorted(maps.Keys(methods)) {
+			found = append(found, operation{path, strings.ToUpper(method), at(methods, method)})
+		}
+	}
+	return found
+}
+
+// scopes returns the sets of scopes that allow the operation. Empty: no token is needed.
+func (o operation) scopes() (alternatives [][]string) {
+	requirements, _ := o.node["security"].([]any)
 	for _, requirement := range requirements {
 		one, _ := requirement.(node)
-		names, _ := one["accessToken"].([]any)
-		alternatives = append(alternatives, strings.Trim(fmt.Sprint(names), "[]"))
+		if len(one) == 0 {
+			return nil
+		}
+		alternatives = append(alternatives, texts(one["accessToken"]))
 	}
-	return strings.Join(alternatives, " or ")
+	return alternatives
 }
 
-func parameters(document, method node) (found []string) {
-	list, _ := method["parameters"].([]any)
-	for _, parameter := range list {
+// headers returns the names of the headers that the operation reads.
+func (o operation) headers(document node) (names []string) {
+	parameters, _ := o.node["parameters"].([]any)
+	for _, parameter := range parameters {
 		one, _ := parameter.(node)
-		name := fmt.Sprintf("parameter %v in %v, required %v", one["name"], one["in"], one["required"])
-		found = append(found, lines(document, name, at(one, "schema"))...)
-	}
-	return found
-}
-
-// body tells of a request or a response what it carries.
-func body(document node, name string, carrier node) []string {
-	var found []string
-	for contentType, content := range at(carrier, "content") {
-		line := name + ": " + contentType
-		if required, ok := carrier["required"]; ok {
-			line += fmt.Sprint(", required ", required)
-		}
-		found = append(found, line)
-		schema, _ := content.(node)
-		found = append(found, lines(document, name, at(schema, "schema"))...)
-	}
-	return found
-}
-
-// lines tells of a schema what a caller can rely on, a line for every field:
-// "request clientId: string, uuid". References are followed.
-func lines(document node, name string, schema node) []string {
-	if reference, ok := schema["$ref"].(string); ok {
-		return lines(document, name, at(document, strings.Split(strings.TrimPrefix(reference, "#/"), "/")...))
-	}
-	switch {
-	case schema["anyOf"] != nil:
-		return variants(document, name, schema)
-	case schema["type"] == "array":
-		return append(limits(name, schema), lines(document, name+"[]", at(schema, "items"))...)
-	case schema["properties"] != nil:
-		return fields(document, name, schema)
-	default:
-		return []string{describe(name, schema)}
-	}
-}
-
-func variants(document node, name string, schema node) (found []string) {
-	list, _ := schema["anyOf"].([]any)
-	for _, variant := range list {
-		one, _ := variant.(node)
-		found = append(found, lines(document, name, one)...)
-	}
-	return found
-}
-
-func fields(document node, name string, schema node) (found []string) {
-	properties := at(schema, "properties")
-	for _, field := range slices.Sorted(maps.Keys(properties)) {
-		found = append(found, lines(document, join(name, field), at(properties, field))...)
-	}
-	if required, ok := schema["required"]; ok {
-		found = append(found, fmt.Sprintf("%s, required fields: %v", name, required))
-	}
-	if others, ok := schema["additionalProperties"]; ok {
-		found = append(found, fmt.Sprintf("%s, other fields: %v", name, others))
-	}
-	return found
-}
-
-// join writes "request list[].field": a space behind what carries the message.
-func join(name, field string) string {
-	if strings.Contains(name, " ") {
-		return name + "." + field
-	}
-	return name + " " + field
-}
-
-// described are the keys that are for people or have been told otherwise.
-var described = []string{"title", "description", "examples", "type", "properties", "items"}
-
-// limits is a line of the rules of a list itself, if there are any.
-func limits(name string, schema node) []string {
-	if line := describe(name, schema); !strings.HasSuffix(line, ": array") {
-		return []string{line}
-	}
-	return nil
-}
-
-func describe(name string, schema node) string {
-	facts := []string{fmt.Sprintf("%s: %v", name, schema["type"])}
-	for _, key := range slices.Sorted(maps.Keys(schema)) {
-		if !slices.Contains(described, key) {
-			facts = append(facts, fmt.Sprintf("%s %v", key, schema[key]))
+		if one = resolve(document, one); one["in"] == "header" {
+			names = append(names, texts([]any{one["name"]})...)
 		}
 	}
-	return strings.Join(facts, ", ")
+	return names
 }
 
-// names are the fields of a JSON object, as [lines] names them.
-func names(t *testing.T, text []byte) []string {
+func texts(list any) (found []string) {
+	items, _ := list.([]any)
+	for _, item := range items {
+		if text, ok := item.(string); ok {
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+// walk visits every mapping below a value, with its place.
+func walk(place string, value any, visit func(place string, n node)) {
+	switch value := value.(type) {
+	case []any:
+		for _, item := range value {
+			walk(place, item, visit)
+		}
+	case node:
+		visit(place, value)
+		for key, item := range value {
+			walk(place+"/"+key, item, visit)
+		}
+	}
+}
+
+// undescribed returns the fields of a JSON text that a schema does not have.
+func undescribed(t *testing.T, document, schema node, text []byte) []string {
 	t.Helper()
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {
 		t.Fatalf("not JSON: %v: %s", err, text)
 	}
-	return namesOf("error", value)
+	return unknownFields(document, schema, "answer", value)
 }
 
-func namesOf(name string, value any) (found []string) {
+func unknownFields(document, schema node, place string, value any) (found []string) {
+	schema = resolve(document, schema)
 	switch value := value.(type) {
 	case []any:
 		for _, item := range value {
-			found = append(found, namesOf(name+"[]", item)...)
+			found = append(found, unknownFields(document, at(schema, "items"), place+"[]", item)...)
 		}
 	case node:
 		for field, item := range value {
-			found = append(found, namesOf(join(name, field), item)...)
+			property, ok := property(document, schema, field)
+			if !ok {
+				found = append(found, place+"."+field)
+				continue
+			}
+			found = append(found, unknownFields(document, property, place+"."+field, item)...)
 		}
-	default:
-		found = []string{name}
 	}
 	return found
+}
+
+// property finds a field in a schema or in one of its variants.
+func property(document, schema node, field string) (node, bool) {
+	variants, _ := schema["anyOf"].([]any)
+	for _, variant := range append(variants, any(schema)) {
+		one, _ := variant.(node)
+		if found, ok := at(resolve(document, one), "properties")[field].(node); ok {
+			return found, true
+		}
+	}
+	return nil, false
 }

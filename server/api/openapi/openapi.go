@@ -1,7 +1,9 @@
-// Package openapi serves the description of the API for callers who have no use
-// for the proto files. `make generate` makes it from them and from base.yaml.
+// Package openapi owns the OpenAPI document, for callers who do not use the proto
+// files, and serves it. `make generate` generates the document from the proto
+// files and base.yaml; the command complete adds what the code knows.
 //
-// It imports nothing of clientsd: a test holds the document against the rest.
+// It must not import anything of clientsd: tests compare the document with the
+// code and with a running server.
 package openapi
 
 import (
@@ -16,8 +18,8 @@ import (
 //go:embed openapi.yaml
 var document []byte
 
-// Handler answers with the document, an OpenAPI 3.1 description in YAML (RFC
-// 9512), or with 304 if the caller has it already. It needs no token.
+// Handler serves the document, an OpenAPI 3.1 description in YAML (RFC 9512), or
+// answers 304 if the caller has it already. It needs no token.
 func Handler() http.Handler {
 	etag := fmt.Sprintf(`"%x"`, sha256.Sum256(document))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,19 @@
+package oauthclient
+
+import "slices"
+
+// Reasons returns the reason of every failure of this package that a caller can
+// see, in alphabetical order. The failures with violations are not among them:
+// the violations say more than their reason.
+func Reasons() []string {
+	failures := []*Error{
+		ErrNotFound, ErrExists, ErrPublicClient, ErrVersion, ErrKeyInUse, ErrKeyMismatch, ErrSuperseded, ErrConflict, ErrDamagedSecret,
+		errOutcomeUnknown, errRetryWithKey,
+	}
+	reasons := make([]string, 0, len(failures))
+	for _, failure := range failures {
+		reasons = append(reasons, failure.Reason)
+	}
+	slices.Sort(reasons)
+	return slices.Compact(reasons)
+}
