@@ -1,83 +1,106 @@
 package auth
 
 import (
-	"strings"
 	"time"
-	"unicode"
 
-	"github.com/go-jose/go-jose/v4/jwt"
+	// go-jose's own decoder, unlike the standard library's, refuses an object
+	// that names a member twice and does not match names regardless of case.
+	"github.com/go-jose/go-jose/v4/json"
 )
 
 const (
-	leeway               = 30 * time.Second
-	maxSubjectBytes      = 256
-	maxIdentifierBytes   = 256
-	maxOrganisationBytes = 128
-	lastNumericDate      = 253402300799 // 9999-12-31T23:59:59Z, the last date RFC 3339 can write
+	leeway          = 30 * time.Second
+	lastNumericDate = 253402300799 // 9999-12-31T23:59:59Z, the last date RFC 3339 can write
 )
 
-// claims is the payload of an access token. Dates are read as plain numbers:
-// jwt.NumericDate lets a date beyond the range of int64 wrap around.
-type claims struct {
-	Issuer          string       `json:"iss"`
-	Subject         string       `json:"sub"`
-	Audience        jwt.Audience `json:"aud"`
-	Expiry          *float64     `json:"exp"`
-	NotBefore       *float64     `json:"nbf"`
-	IssuedAt        *float64     `json:"iat"`
-	Scope           string       `json:"scope"`
-	ClientID        string       `json:"client_id"`
-	AuthorizedParty string       `json:"azp"`
-	Organisation    *string      `json:"urn:xeonr:auth:organisation_id"`
-	ApplicationID   string       `json:"urn:xeonr:auth:application_id"`
+// claims is the payload of an access token, by the names of its claims. A claim
+// that is null counts as absent. Every error of its methods is a [TokenError]
+// that names the claim.
+type claims map[string]json.RawMessage
+
+func parseClaims(payload []byte) (claims, error) {
+	var c claims
+	if err := json.Unmarshal(payload, &c); err != nil || c == nil {
+		return nil, refuse(claimsMalformed)
+	}
+	return c, nil
 }
 
-// principal returns the caller that the claims name, checked.
-func (c *claims) principal(requireOrganisation bool) (Principal, error) {
-	p := Principal{
-		Issuer:        c.Issuer,
-		Subject:       c.Subject,
-		ClientID:      c.ClientID,
-		Organisation:  DefaultOrganisation,
-		ApplicationID: c.ApplicationID,
-		scopes:        strings.FieldsFunc(c.Scope, func(r rune) bool { return r == ' ' }),
-	}
-	if p.ClientID == "" {
-		p.ClientID = c.AuthorizedParty
-	}
-	if c.Organisation != nil {
-		p.Organisation = *c.Organisation
-	}
-	if c.Organisation == nil && requireOrganisation {
-		return Principal{}, refuse(claimOrganisation)
-	}
-	return p, p.checkNames()
+// get returns a claim as it is written; false if it is absent.
+func (c claims) get(name string) (json.RawMessage, bool) {
+	raw, ok := c[name]
+	return raw, ok && string(raw) != "null"
 }
 
-// checkNames refuses names that are too long, not printable or, where one is
-// needed, empty.
-func (p *Principal) checkNames() error {
-	switch {
-	case p.Subject == "" || !isName(p.Subject, maxSubjectBytes):
-		return refuse(claimSubject)
-	case !isName(p.ClientID, maxIdentifierBytes):
-		return refuse(claimClient)
-	case !isName(p.ApplicationID, maxIdentifierBytes):
-		return refuse(claimApplication)
-	case p.Organisation == "" || !isName(p.Organisation, maxOrganisationBytes):
-		return refuse(claimOrganisation)
-	default:
-		return nil
+// text returns a claim that is one text; false if it is absent.
+func (c claims) text(name string) (string, bool, error) {
+	raw, ok := c.get(name)
+	if !ok {
+		return "", false, nil
 	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return "", false, refuse(claimIs(name, "not a string"))
+	}
+	return text, true, nil
 }
 
-// isName says whether s is short enough and printable throughout, so that it
-// can be stored and logged as it is. U+FFFD stands for bytes that were no
-// UTF-8, which would make two names one.
-func isName(s string, maxBytes int) bool {
-	return len(s) <= maxBytes && !strings.ContainsFunc(s, func(r rune) bool {
-		return !unicode.IsPrint(r) || r == unicode.ReplacementChar
-	})
+// texts returns a claim that is one text or a list of them; false if it is absent.
+func (c claims) texts(name string) ([]string, bool, error) {
+	raw, ok := c.get(name)
+	if !ok {
+		return nil, false, nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return []string{text}, true, nil
+	}
+	var texts []*string
+	if err := json.Unmarshal(raw, &texts); err != nil {
+		return nil, false, refuse(claimIs(name, "neither a string nor a list of strings"))
+	}
+	values := make([]string, len(texts))
+	for i, text := range texts {
+		if text == nil {
+			return nil, false, refuse(claimIs(name, "neither a string nor a list of strings"))
+		}
+		values[i] = *text
+	}
+	return values, true, nil
+}
+
+// members returns the names of the members of a claim that is an object; false if
+// it is none. A member that is null or false does not count.
+func (c claims) members(name string) ([]string, bool) {
+	var object map[string]json.RawMessage
+	if raw, ok := c.get(name); !ok || json.Unmarshal(raw, &object) != nil {
+		return nil, false
+	}
+	names := make([]string, 0, len(object))
+	for member, value := range object {
+		if text := string(value); text != "null" && text != "false" {
+			names = append(names, member)
+		}
+	}
+	return names, true
+}
+
+// date returns a NumericDate of RFC 7519 without any fraction of a second; false
+// if it is absent. Dates are read as plain numbers: jwt.NumericDate lets a date
+// beyond the range of int64 wrap around.
+func (c claims) date(name string) (time.Time, bool, error) {
+	raw, ok := c.get(name)
+	if !ok {
+		return time.Time{}, false, nil
+	}
+	var seconds float64
+	if err := json.Unmarshal(raw, &seconds); err != nil {
+		return time.Time{}, false, refuse(claimIs(name, "not a usable number"))
+	}
+	if seconds < 0 || seconds > lastNumericDate {
+		return time.Time{}, false, refuse(claimDate + in(name))
+	}
+	return time.Unix(int64(seconds), 0), true, nil
 }
 
 // lifetime is when a token may be used. An absent `nbf` or `iat` is the zero
@@ -87,32 +110,21 @@ type lifetime struct {
 }
 
 // lifetime returns the dates of the token, unchecked but for their range.
-func (c *claims) lifetime() (l lifetime, err error) {
-	if c.Expiry == nil {
-		return lifetime{}, refuse(claimNoExpiry)
-	}
-	if l.expires, err = numericDate(c.Expiry); err != nil {
+func (c claims) lifetime() (l lifetime, err error) {
+	var hasExpiry bool
+	if l.expires, hasExpiry, err = c.date("exp"); err != nil {
 		return lifetime{}, err
 	}
-	if l.notBefore, err = numericDate(c.NotBefore); err != nil {
+	if !hasExpiry {
+		return lifetime{}, refuse(claimNoExpiry + in("exp"))
+	}
+	if l.notBefore, _, err = c.date("nbf"); err != nil {
 		return lifetime{}, err
 	}
-	if l.issuedAt, err = numericDate(c.IssuedAt); err != nil {
+	if l.issuedAt, _, err = c.date("iat"); err != nil {
 		return lifetime{}, err
 	}
 	return l, nil
-}
-
-// numericDate converts a NumericDate of RFC 7519, dropping any fraction of a
-// second. An absent one is the zero time.
-func numericDate(seconds *float64) (time.Time, error) {
-	if seconds == nil {
-		return time.Time{}, nil
-	}
-	if *seconds < 0 || *seconds > lastNumericDate {
-		return time.Time{}, refuse(claimDate)
-	}
-	return time.Unix(int64(*seconds), 0), nil
 }
 
 // check says whether a token may be used now, give or take the leeway.

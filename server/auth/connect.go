@@ -16,9 +16,12 @@ import (
 func ConnectError(err error) *connect.Error {
 	var lacking *ScopeError
 	var throttled *ThrottledError
+	var unavailable *UnavailableError
 	switch {
 	case errors.As(err, &throttled):
 		return connect.NewError(connect.CodeResourceExhausted, err)
+	case errors.As(err, &unavailable):
+		return connect.NewError(connect.CodeUnavailable, unavailable)
 	case errors.Is(err, ErrKeysUnavailable):
 		// Without its cause, which is none of the caller's business.
 		return connect.NewError(connect.CodeUnavailable, ErrKeysUnavailable)
@@ -56,9 +59,23 @@ func setChallenge(header http.Header, err error) {
 	if value := Challenge(err); value != "" {
 		header.Set("WWW-Authenticate", value)
 	}
+	if wait, ok := retryAfter(err); ok {
+		header.Set("Retry-After", RetryAfter(wait))
+	}
+}
+
+// retryAfter is how long the caller should wait before the next call; false if
+// waiting does not help.
+func retryAfter(err error) (time.Duration, bool) {
 	var throttled *ThrottledError
-	if errors.As(err, &throttled) {
-		header.Set("Retry-After", RetryAfter(throttled.RetryAfter))
+	var unavailable *UnavailableError
+	switch {
+	case errors.As(err, &throttled):
+		return throttled.RetryAfter, true
+	case errors.As(err, &unavailable):
+		return unavailable.RetryAfter, true
+	default:
+		return 0, errors.Is(err, ErrKeysUnavailable)
 	}
 }
 

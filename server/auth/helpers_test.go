@@ -2,7 +2,7 @@ package auth_test
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"sync"
 	"testing"
@@ -48,11 +48,11 @@ func makeSharedKeys(tb testing.TB) {
 }
 
 // keysOf is a key function that knows these keys.
-func keysOf(keys ...authtest.Key) func(context.Context, string) (*rsa.PublicKey, error) {
-	return func(_ context.Context, id string) (*rsa.PublicKey, error) {
+func keysOf(keys ...authtest.Key) func(context.Context, auth.KeyRef) (crypto.PublicKey, error) {
+	return func(_ context.Context, ref auth.KeyRef) (crypto.PublicKey, error) {
 		for _, key := range keys {
-			if key.ID == id {
-				return &key.Private.PublicKey, nil
+			if key.ID == ref.ID {
+				return key.Public(), nil
 			}
 		}
 		return nil, auth.ErrUnknownKey

@@ -10,13 +10,15 @@ import (
 const (
 	claimsMalformed    = "the claims of the access token are malformed"
 	wrongIssuer        = "the access token is from an issuer that is not trusted"
-	wrongAudience      = "the access token is meant for another audience"
+	wrongAudience      = "the access token is meant for another audience (claim aud)"
+	noAudience         = "the access token names no audience (claim aud)"
+	notAudiences       = "the claim aud of the access token is neither a string nor a list of strings"
 	expired            = "the access token has expired"
-	dateRange          = "the access token has a date that is out of range"
-	noSubject          = "the access token has no usable subject"
-	noClient           = "the access token names no usable client"
-	noApplication      = "the access token names no usable application"
-	noOrganisation     = "the access token names no usable organisation"
+	dateRange          = "the access token has a date that is out of range" // and the claim
+	noSubject          = "the access token has no usable subject (claim sub)"
+	noClient           = "the access token names no usable client (claim client_id)"
+	noApplication      = "the access token names no usable application (claim urn:xeonr:auth:application_id)"
+	noOrganisation     = "the access token names no usable organisation (claim urn:xeonr:auth:organisation_id)"
 	organisationClaim  = "urn:xeonr:auth:organisation_id"
 	applicationIDClaim = "urn:xeonr:auth:application_id"
 )
@@ -41,26 +43,26 @@ func testClaims(t *testing.T, tests []claim) {
 func TestVerifyRefusesDates(t *testing.T) {
 	t.Parallel()
 	testClaims(t, []claim{
-		{"no exp", "exp", nil, "the access token has no expiry date"},
-		{"a null exp", "exp", json.RawMessage("null"), "the access token has no expiry date"},
+		{"no exp", "exp", nil, "the access token has no expiry date (claim exp)"},
+		{"a null exp", "exp", json.RawMessage("null"), "the access token has no expiry date (claim exp)"},
 		{"exp 30 s ago", "exp", now.Unix() - 30, expired},
 		{"exp 31 s ago", "exp", now.Unix() - 31, expired},
 		{"exp 29.5 s ago, rounded the careful way", "exp", float64(now.Unix()) - 29.5, expired},
 		{"an exp of zero", "exp", 0, expired},
-		{"a negative exp", "exp", -1, dateRange},
-		{"an exp after the year 9999", "exp", 253402300800, dateRange},
-		{"an exp that overflows int64", "exp", json.RawMessage("9223372036854775808"), dateRange},
-		{"an exp of 1e300", "exp", json.RawMessage("1e300"), dateRange},
-		{"an exp that overflows float64", "exp", json.RawMessage("1e999"), claimsMalformed},
-		{"an exp that is a string", "exp", "4102444800", claimsMalformed},
-		{"an exp that is a boolean", "exp", true, claimsMalformed},
+		{"a negative exp", "exp", -1, dateRange + " (claim exp)"},
+		{"an exp after the year 9999", "exp", 253402300800, dateRange + " (claim exp)"},
+		{"an exp that overflows int64", "exp", json.RawMessage("9223372036854775808"), dateRange + " (claim exp)"},
+		{"an exp of 1e300", "exp", json.RawMessage("1e300"), dateRange + " (claim exp)"},
+		{"an exp that overflows float64", "exp", json.RawMessage("1e999"), "the claim exp of the access token is not a usable number"},
+		{"an exp that is a string", "exp", "4102444800", "the claim exp of the access token is not a usable number"},
+		{"an exp that is a boolean", "exp", true, "the claim exp of the access token is not a usable number"},
 		{"nbf in 31 s", "nbf", now.Unix() + 31, "the access token is not valid yet"},
-		{"a negative nbf", "nbf", -1, dateRange},
-		{"an nbf of 1e300", "nbf", json.RawMessage("1e300"), dateRange},
-		{"an nbf that is a string", "nbf", "0", claimsMalformed},
+		{"a negative nbf", "nbf", -1, dateRange + " (claim nbf)"},
+		{"an nbf of 1e300", "nbf", json.RawMessage("1e300"), dateRange + " (claim nbf)"},
+		{"an nbf that is a string", "nbf", "0", "the claim nbf of the access token is not a usable number"},
 		{"iat in 31 s", "iat", now.Unix() + 31, "the access token was issued in the future"},
-		{"a negative iat", "iat", -1, dateRange},
-		{"an iat that is an object", "iat", map[string]any{}, claimsMalformed},
+		{"a negative iat", "iat", -1, dateRange + " (claim iat)"},
+		{"an iat that is an object", "iat", map[string]any{}, "the claim iat of the access token is not a usable number"},
 	})
 }
 
@@ -73,17 +75,17 @@ func TestVerifyRefusesIssuersAndAudiences(t *testing.T) {
 		{"the issuer with a slash at the end", "iss", issuer + "/", wrongIssuer},
 		{"the issuer in capitals", "iss", "HTTPS://ISSUER.EXAMPLE.COM/tenant", wrongIssuer},
 		{"the issuer without its path", "iss", "https://issuer.example.com", wrongIssuer},
-		{"an issuer that is a list", "iss", []string{issuer}, claimsMalformed},
-		{"no audience", "aud", nil, wrongAudience},
-		{"a null audience", "aud", json.RawMessage("null"), claimsMalformed},
+		{"an issuer that is a list", "iss", []string{issuer}, "the claim iss of the access token is not a string"},
+		{"no audience", "aud", nil, noAudience},
+		{"a null audience", "aud", json.RawMessage("null"), noAudience},
 		{"an empty audience", "aud", "", wrongAudience},
 		{"an empty list of audiences", "aud", []string{}, wrongAudience},
 		{"another audience", "aud", []string{"https://other.example.com"}, wrongAudience},
 		{"an audience that only starts like ours", "aud", audience + "/x", wrongAudience},
 		{"our audience and a space", "aud", audience + " ", wrongAudience},
-		{"an audience that is an object", "aud", map[string]any{audience: true}, claimsMalformed},
-		{"a list of numbers as the audience", "aud", []int{1, 2}, claimsMalformed},
-		{"our audience beside a number", "aud", []any{audience, 1}, claimsMalformed},
+		{"an audience that is an object", "aud", map[string]any{audience: true}, notAudiences},
+		{"a list of numbers as the audience", "aud", []int{1, 2}, notAudiences},
+		{"our audience beside a number", "aud", []any{audience, 1}, notAudiences},
 	})
 }
 
@@ -97,17 +99,17 @@ func TestVerifyRefusesNames(t *testing.T) {
 		{"a subject with a NUL", "sub", "user\x00", noSubject},
 		{"a subject that turns the text around", "sub", "user\u202e", noSubject},
 		{"a subject with half a surrogate pair", "sub", json.RawMessage(`"user\ud800"`), noSubject},
-		{"a subject that is a number", "sub", 7, claimsMalformed},
-		{"a scope that is a list", "scope", []string{"admin"}, claimsMalformed},
-		{"a scope that is an object", "scope", map[string]any{"admin": true}, claimsMalformed},
-		{"a client id that is a number", "client_id", 7, claimsMalformed},
+		{"a subject that is a number", "sub", 7, "the claim sub of the access token is not a string"},
+		{"a scope that is a list of numbers", "scope", []int{1}, "the claim scope of the access token is neither a string nor a list of strings"},
+		{"a scope that is an object", "scope", map[string]any{"admin": true}, "the claim scope of the access token is neither a string nor a list of strings"},
+		{"a client id that is a number", "client_id", 7, "the claim client_id of the access token is not a string"},
 		{"a client id with a tab", "client_id", "console\t", noClient},
 		{"an application of 257 bytes", applicationIDClaim, text(257), noApplication},
 		{"an empty organisation", organisationClaim, "", noOrganisation},
 		{"an organisation of 129 bytes", organisationClaim, text(129), noOrganisation},
 		{"an organisation with a line break", organisationClaim, "acme\r\n", noOrganisation},
-		{"an organisation that is a number", organisationClaim, 7, claimsMalformed},
-		{"an organisation that is a list", organisationClaim, []string{"acme", "other"}, claimsMalformed},
+		{"an organisation that is a number", organisationClaim, 7, "the claim urn:xeonr:auth:organisation_id of the access token is not a string"},
+		{"an organisation that is a list", organisationClaim, []string{"acme", "other"}, "the claim urn:xeonr:auth:organisation_id of the access token is not a string"},
 	})
 }
 
@@ -119,7 +121,7 @@ func TestVerifyRefusesPayloads(t *testing.T) {
 	good := string(authtest.Marshal(t, goodClaims(nil)))
 	testHostile(t, newConfig(t), []hostile{
 		{"a payload that is no JSON", raw("sub=user"), claimsMalformed},
-		{"a payload that is null", raw("null"), wrongIssuer},
+		{"a payload that is null", raw("null"), claimsMalformed},
 		{"a payload that is a list", raw("[" + good + "]"), claimsMalformed},
 		{"two payloads", raw(good + good), claimsMalformed},
 		{"a payload cut off", raw(good[:len(good)-1]), claimsMalformed},

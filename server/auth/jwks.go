@@ -1,79 +1,211 @@
 package auth
 
 import (
+	"cmp"
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-const maxKeyBits = 8192
+// privateMembers are the members of a JWK that only its owner may know.
+var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
-// fetchKeys returns the usable keys the issuer publishes now.
-func (r *RemoteKeys) fetchKeys(ctx context.Context) (map[string]*rsa.PublicKey, error) {
+// publicJWK holds the members of a JWK that make a public key. Nothing else is
+// given to go-jose, which refuses a key for a certificate that it cannot read.
+type publicJWK struct {
+	Type  string `json:"kty"`
+	Curve string `json:"crv,omitempty"`
+	N     string `json:"n,omitempty"`
+	E     string `json:"e,omitempty"`
+	X     string `json:"x,omitempty"`
+	Y     string `json:"y,omitempty"`
+}
+
+// keyDocument is what a JWK Set holds, as far as it can be used.
+type keyDocument struct {
+	keys    map[KeyRef]crypto.PublicKey
+	skipped []skippedKey
+}
+
+// skippedKey is a key of a JWK Set that cannot be used. ID is empty if it has
+// none.
+type skippedKey struct {
+	ID, Reason string
+}
+
+// fetchKeys returns the keys that the issuer publishes now.
+func (r *RemoteKeys) fetchKeys(ctx context.Context) (keyDocument, error) {
 	location := r.jwksURL
 	if location == "" {
 		var err error
 		if location, err = r.discover(ctx); err != nil {
-			return nil, err
+			return keyDocument{}, err
 		}
 	}
 	body, err := fetch(ctx, r.client, location)
 	if err != nil {
-		return nil, err
+		return keyDocument{}, err
 	}
-	keys, err := parseKeySet(body)
+	document, err := parseKeySet(body, r.algorithms)
 	if err != nil {
-		return nil, fmt.Errorf("decode %s: %w", location, err)
+		return keyDocument{}, fmt.Errorf("decode %s: %w", location, err)
 	}
-	return keys, nil
+	return document, nil
 }
 
-// parseKeySet returns the keys of a JWK Set (RFC 7517) that can verify RS256,
-// by id; of two with one id, the first. Others are skipped: a set may hold
-// keys for other uses, or of kinds that are not known here. A set without
-// keys is the issuer's word that none of its tokens is good.
-func parseKeySet(document []byte) (map[string]*rsa.PublicKey, error) {
+// parseKeySet returns the keys of a JWK Set (RFC 7517) that can verify one of the
+// algorithms; of two with one id, the first. Others are skipped: a set may hold
+// keys for other uses, or of kinds that are not known here. A set without keys
+// is the issuer's word that none of its tokens is good.
+func parseKeySet(document []byte, algorithms []string) (keyDocument, error) {
 	var set struct {
 		// One by one, because go-jose refuses a whole set for one key.
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(document, &set); err != nil {
-		return nil, err
+		return keyDocument{}, err
 	}
 	if set.Keys == nil {
-		return nil, errors.New("not a JWK Set")
+		return keyDocument{}, errors.New("not a JWK Set")
 	}
-	keys := make(map[string]*rsa.PublicKey, len(set.Keys))
+	found := keyDocument{keys: make(map[KeyRef]crypto.PublicKey, len(set.Keys))}
 	for _, raw := range set.Keys {
-		var key jose.JSONWebKey
-		if err := json.Unmarshal(raw, &key); err != nil {
-			continue
-		}
-		public, ok := usableKey(key)
-		if _, taken := keys[key.KeyID]; ok && !taken {
-			keys[key.KeyID] = public
+		if id, err := found.add(raw, algorithms); err != nil {
+			found.skipped = append(found.skipped, skippedKey{ID: id, Reason: err.Error()})
 		}
 	}
-	return keys, nil
+	return found, nil
 }
 
-// usableKey returns the RSA key of a JWK that is meant for RS256 signatures
-// and is neither weak nor so large that verifying is a burden.
-func usableKey(key jose.JSONWebKey) (*rsa.PublicKey, bool) {
-	public, ok := key.Key.(*rsa.PublicKey)
-	switch {
-	case !ok,
-		key.KeyID == "" || len(key.KeyID) > maxKeyIDBytes,
-		key.Use != "" && key.Use != "sig",
-		key.Algorithm != "" && key.Algorithm != string(jose.RS256),
-		public.N.BitLen() < minKeyBits || public.N.BitLen() > maxKeyBits,
-		public.E < 3 || public.E > 1<<31-1 || public.E%2 == 0:
-		return nil, false
-	default:
-		return public, true
+// add takes one key, or returns why it cannot be used.
+func (d *keyDocument) add(raw json.RawMessage, algorithms []string) (id string, err error) {
+	var jwk map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &jwk); err != nil || jwk == nil {
+		return "", errors.New("it is no JSON object, or one that names a member twice")
 	}
+	if id, err = readKeyID(jwk); err != nil {
+		return id, err
+	}
+	if err := checkUse(jwk); err != nil {
+		return id, err
+	}
+	key, err := readKey(raw)
+	if err != nil {
+		return id, err
+	}
+	usable, err := usableFor(jwk, key, algorithms)
+	if err != nil {
+		return id, err
+	}
+	taken := true
+	for _, algorithm := range usable {
+		ref := KeyRef{ID: id, Algorithm: algorithm}
+		if _, ok := d.keys[ref]; !ok {
+			d.keys[ref], taken = key, false
+		}
+	}
+	if taken {
+		return id, errors.New("another key has the same id")
+	}
+	return id, nil
+}
+
+// readKeyID returns the id of a key. One that is too long is returned cut, beside
+// the error.
+func readKeyID(jwk map[string]json.RawMessage) (string, error) {
+	id, err := textOf(jwk, "kid")
+	switch {
+	case err != nil:
+		return "", err
+	case id == "":
+		return "", errors.New("it has no id (kid)")
+	case len(id) > maxKeyIDBytes:
+		return strings.ToValidUTF8(id[:maxKeyIDBytes], ""), fmt.Errorf("its id (kid) is longer than %d bytes", maxKeyIDBytes)
+	default:
+		return id, nil
+	}
+}
+
+// readKey returns the public key of a JWK. Whatever else the JWK holds, such as
+// certificates, is ignored.
+func readKey(raw json.RawMessage) (crypto.PublicKey, error) {
+	var public publicJWK
+	if err := json.Unmarshal(raw, &public); err != nil {
+		return nil, fmt.Errorf("it cannot be read: %w", err)
+	}
+	encoded, err := json.Marshal(public)
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be read: %w", err)
+	}
+	var key jose.JSONWebKey
+	if err := json.Unmarshal(encoded, &key); err != nil {
+		return nil, fmt.Errorf("it cannot be read: %s", strings.TrimPrefix(err.Error(), "go-jose/go-jose: "))
+	}
+	return key.Key, nil
+}
+
+// checkUse refuses a key that is, by its own word, for something else, or that is
+// not public.
+func checkUse(jwk map[string]json.RawMessage) error {
+	for _, name := range privateMembers {
+		if _, ok := jwk[name]; ok {
+			return fmt.Errorf("it is not public: it has the member %s", name)
+		}
+	}
+	use, err := textOf(jwk, "use")
+	if err != nil {
+		return err
+	}
+	if use != "" && use != "sig" {
+		return fmt.Errorf("it is not for signatures: its use is %.40q", use)
+	}
+	raw, ok := jwk["key_ops"]
+	if !ok {
+		return nil
+	}
+	var operations []string
+	if err := json.Unmarshal(raw, &operations); err != nil || !slices.Contains(operations, "verify") {
+		return errors.New("it is not for verifying: its key_ops do not say so")
+	}
+	return nil
+}
+
+// usableFor returns those of the accepted algorithms that a key is for.
+func usableFor(jwk map[string]json.RawMessage, key crypto.PublicKey, accepted []string) ([]string, error) {
+	own, err := textOf(jwk, "alg")
+	if err != nil {
+		return nil, err
+	}
+	if own == "Ed25519" {
+		own = string(jose.EdDSA) // RFC 9864 has named it anew
+	}
+	possible := algorithmsOf(key)
+	if own != "" {
+		possible = slices.DeleteFunc(possible, func(name string) bool { return name != own })
+	}
+	usable := slices.DeleteFunc(slices.Clone(possible), func(name string) bool { return !slices.Contains(accepted, name) })
+	if len(usable) == 0 {
+		return nil, fmt.Errorf("it is for %s, and only tokens that are signed with %s are accepted of this issuer",
+			cmp.Or(list(possible), fmt.Sprintf("%.40q", own)), list(accepted))
+	}
+	return usable, checkKey(key, usable[0])
+}
+
+// textOf returns a member that is text, or empty if it is absent.
+func textOf(jwk map[string]json.RawMessage, name string) (string, error) {
+	raw, ok := jwk[name]
+	if !ok {
+		return "", nil
+	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return "", fmt.Errorf("its member %s is not a string", name)
+	}
+	return text, nil
 }

@@ -2,7 +2,7 @@ package auth_test
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -190,7 +190,7 @@ func TestAMissingScopeIsADetailToo(t *testing.T) {
 func TestUnavailableKeysAreUnavailable(t *testing.T) {
 	t.Parallel()
 	cfg := newConfig(t)
-	cfg.Issuers[0].Key = func(context.Context, string) (*rsa.PublicKey, error) {
+	cfg.Issuers[0].Key = func(context.Context, auth.KeyRef) (crypto.PublicKey, error) {
 		return nil, errors.New("dial tcp 10.0.0.7: connection refused")
 	}
 	server := newServer(t, cfg)

@@ -1,28 +1,27 @@
 package auth
 
 import (
-	"crypto/rsa"
+	"crypto"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
-	// go-jose's own decoder, unlike the standard library's, refuses an object
-	// that names a member twice and does not match names regardless of case.
 	"github.com/go-jose/go-jose/v4/json"
 )
 
 const (
 	maxTokenBytes = 8 << 10
 	maxKeyIDBytes = 128
-	minKeyBits    = 2048
 )
 
 // unverifiedToken is a JWT that is well-formed and of the right kind. Nothing
 // in it may be believed before verifySignature has returned nil.
 type unverifiedToken struct {
-	keyID  string
+	text   string
+	header header
 	claims claims
-	signed *jose.JSONWebSignature
+	issuer string
 }
 
 // parseToken takes apart a JWS in compact serialisation. Every error is a
@@ -32,19 +31,15 @@ func parseToken(token string) (*unverifiedToken, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyID, err := readHeader(rawHeader)
-	if err != nil {
+	parsed := &unverifiedToken{text: token}
+	if parsed.header, err = readHeader(rawHeader); err != nil {
 		return nil, err
 	}
-	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil {
-		return nil, refuse(tokenMalformed)
+	if parsed.claims, err = parseClaims(payload); err != nil {
+		return nil, err
 	}
-	parsed := &unverifiedToken{keyID: keyID, signed: signed}
-	if err := json.Unmarshal(payload, &parsed.claims); err != nil {
-		return nil, refuse(claimsMalformed)
-	}
-	return parsed, nil
+	parsed.issuer, _, err = parsed.claims.text("iss")
+	return parsed, err
 }
 
 // decodeCompact returns header and payload of a token of three non-empty
@@ -80,29 +75,28 @@ type header struct {
 	Chain       json.RawMessage `json:"x5c"`
 }
 
-// readHeader checks the header and returns the id of the key to verify with.
-func readHeader(raw []byte) (keyID string, err error) {
+// readHeader returns the header of a token, checked but for the algorithm and
+// whether the issuer has to say more: both are up to the issuer.
+func readHeader(raw []byte) (header, error) {
 	var h header
 	if err := json.Unmarshal(raw, &h); err != nil {
-		return "", refuse(tokenMalformed)
+		return header{}, refuse(tokenMalformed)
 	}
 	switch {
-	case h.Algorithm != string(jose.RS256):
-		return "", refuse(tokenAlgorithm)
 	case !isAccessTokenType(h.Type):
-		return "", refuse(tokenType)
+		return header{}, refuse(tokenType)
 	case h.ContentType != "":
-		return "", refuse(tokenNested)
+		return header{}, refuse(tokenNested)
 	case h.Critical != nil || h.Unencoded != nil:
-		return "", refuse(tokenExtension)
+		return header{}, refuse(tokenExtension)
 	case h.Key != nil || h.Chain != nil:
 		// They would never be used, but go-jose parses keys and
 		// certificates before any signature is checked.
-		return "", refuse(tokenBringsKey)
+		return header{}, refuse(tokenBringsKey)
 	case h.KeyID == "" || len(h.KeyID) > maxKeyIDBytes:
-		return "", refuse(tokenKeyID)
+		return header{}, refuse(tokenKeyID)
 	default:
-		return h.KeyID, nil
+		return h, nil
 	}
 }
 
@@ -110,19 +104,38 @@ func readHeader(raw []byte) (keyID string, err error) {
 // do not follow it, no type and plain JWT. An ID token of such an issuer is
 // told by its audience.
 func isAccessTokenType(typ string) bool {
-	switch strings.ToLower(typ) {
-	case "", "jwt", "at+jwt", "application/at+jwt":
-		return true
+	return typ == "" || strings.EqualFold(typ, "jwt") || saysAccessToken(typ)
+}
+
+// saysAccessToken reports whether a type is one of RFC 9068, which no other kind
+// of token has.
+func saysAccessToken(typ string) bool {
+	return strings.EqualFold(typ, "at+jwt") || strings.EqualFold(typ, "application/at+jwt")
+}
+
+// checkFormat refuses a header that the issuer is not known to write.
+func (t *unverifiedToken) checkFormat(f TokenFormat) error {
+	switch {
+	case !slices.Contains(f.Algorithms, t.header.Algorithm):
+		return refuse(tokenAlgorithm + list(f.Algorithms))
+	case f.RequireAccessTokenType && !saysAccessToken(t.header.Type):
+		return refuse(tokenNoType)
 	default:
-		return false
+		return nil
 	}
 }
 
-func (t *unverifiedToken) verifySignature(key *rsa.PublicKey) error {
-	if key.N.BitLen() < minKeyBits {
-		return refuse(tokenWeakKey)
+// verifySignature verifies with the algorithm that the header names, which
+// checkFormat has accepted.
+func (t *unverifiedToken) verifySignature(key crypto.PublicKey) error {
+	if checkKey(key, t.header.Algorithm) != nil {
+		return refuse(tokenUnusableKey)
 	}
-	if _, err := t.signed.Verify(key); err != nil {
+	signed, err := jose.ParseSignedCompact(t.text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.header.Algorithm)})
+	if err != nil {
+		return refuse(tokenMalformed)
+	}
+	if _, err := signed.Verify(key); err != nil {
 		return refuse(tokenSignature)
 	}
 	return nil

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"math/big"
 	"testing"
@@ -13,7 +14,7 @@ import (
 func TestVerifyAsksForTheKeyOfAKnownTokenAgain(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		key  *rsa.PublicKey
+		key  crypto.PublicKey
 		err  error
 		want string
 	}{
@@ -24,9 +25,9 @@ func TestVerifyAsksForTheKeyOfAKnownTokenAgain(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			key, keyErr := &trustedKey(t).Private.PublicKey, error(nil)
+			key, keyErr := trustedKey(t).Public(), error(nil)
 			cfg := newConfig(t)
-			cfg.Issuers[0].Key = func(context.Context, string) (*rsa.PublicKey, error) { return key, keyErr }
+			cfg.Issuers[0].Key = func(context.Context, auth.KeyRef) (crypto.PublicKey, error) { return key, keyErr }
 			verifier, token := newVerifier(t, cfg), goodToken(t, nil)
 			if _, err := verifier.Verify(t.Context(), token); err != nil {
 				t.Fatalf("first Verify: %v", err)

@@ -2,11 +2,13 @@ package auth
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -14,22 +16,47 @@ import (
 
 const maxVerifiedTokens = 4096
 
+// KeyRef names a key of an issuer, and the algorithm that it is to verify. A key
+// is never used for another one.
+type KeyRef struct {
+	ID, Algorithm string
+}
+
 // Issuer is one trusted source of access tokens.
 type Issuer struct {
 	// Name is what the `iss` claim must be, to the letter.
 	Name string
-	// Key returns the public key of that id. It is called for every request
-	// and must answer at once: from memory, as [RemoteKeys.Key] does. It
-	// returns [ErrUnknownKey] if the issuer does not publish such a key; any
-	// other error counts as [ErrKeysUnavailable].
-	Key func(ctx context.Context, keyID string) (*rsa.PublicKey, error)
+	// Key returns the public key of that name: an *rsa.PublicKey, an
+	// *ecdsa.PublicKey or an ed25519.PublicKey. It is called for every request
+	// and must answer immediately: from memory, as [RemoteKeys.Key] does. It
+	// returns [ErrUnknownKey] if the issuer does not publish such a key, and
+	// [ErrUnusableKey] if it does, but the key is good for nothing; any other
+	// error counts as [ErrKeysUnavailable].
+	Key func(ctx context.Context, ref KeyRef) (crypto.PublicKey, error)
+	// Audiences are those that the tokens of this issuer are accepted for. Empty:
+	// that of Config.
+	Audiences []string
+	// Format says what the tokens look like.
+	Format TokenFormat
+}
+
+// LocalKeys makes an [Issuer.Key] of a function that knows every RSA key by its
+// id, and returns nil for any other id.
+func LocalKeys(key func(ctx context.Context, keyID string) *rsa.PublicKey) func(context.Context, KeyRef) (crypto.PublicKey, error) {
+	return func(ctx context.Context, ref KeyRef) (crypto.PublicKey, error) {
+		if found := key(ctx, ref.ID); found != nil {
+			return found, nil
+		}
+		return nil, ErrUnknownKey
+	}
 }
 
 // Config says which access tokens a Verifier accepts.
 type Config struct {
 	// Issuers are the trusted issuers, at least one, no name twice.
 	Issuers []Issuer
-	// Audience is what the `aud` claim must contain.
+	// Audience is what the audience of a token must contain, unless its issuer has
+	// audiences of its own.
 	Audience string
 	// RequireOrganisation refuses a token without an organisation instead of
 	// counting it to [DefaultOrganisation].
@@ -38,11 +65,10 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Verifier verifies access tokens: RS256 JWTs as RFC 9068 and RFC 8725 want
-// them. It is safe for concurrent use.
+// Verifier verifies access tokens: JWTs as RFC 9068 and RFC 8725 want them. It is
+// safe for concurrent use.
 type Verifier struct {
 	issuers             map[string]Issuer
-	audience            string
 	requireOrganisation bool
 	now                 func() time.Time
 
@@ -56,8 +82,8 @@ type Verifier struct {
 // verifiedToken is a token whose signature and claims are good, and the key
 // that says so.
 type verifiedToken struct {
-	keyID     string
-	key       *rsa.PublicKey
+	ref       KeyRef
+	key       crypto.PublicKey
 	lifetime  lifetime
 	principal Principal
 }
@@ -65,12 +91,9 @@ type verifiedToken struct {
 // NewVerifier refuses a configuration that would trust nobody, trust one name
 // twice, or accept tokens meant for others.
 func NewVerifier(cfg Config) (*Verifier, error) {
-	issuers, err := issuersByName(cfg.Issuers)
+	issuers, err := issuersByName(cfg)
 	if err != nil {
 		return nil, err
-	}
-	if cfg.Audience == "" {
-		return nil, errors.New("no token audience is configured")
 	}
 	verified, err := lru.New[[sha256.Size]byte, *verifiedToken](maxVerifiedTokens)
 	if err != nil {
@@ -80,21 +103,31 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 	if now == nil {
 		now = time.Now
 	}
-	return &Verifier{issuers, cfg.Audience, cfg.RequireOrganisation, now, verified}, nil
+	return &Verifier{issuers, cfg.RequireOrganisation, now, verified}, nil
 }
 
-func issuersByName(issuers []Issuer) (map[string]Issuer, error) {
-	if len(issuers) == 0 {
+func issuersByName(cfg Config) (map[string]Issuer, error) {
+	if len(cfg.Issuers) == 0 {
 		return nil, errors.New("no token issuer is configured")
 	}
-	named := make(map[string]Issuer, len(issuers))
-	for _, issuer := range issuers {
+	named := make(map[string]Issuer, len(cfg.Issuers))
+	for _, issuer := range cfg.Issuers {
 		if issuer.Name == "" || issuer.Key == nil {
 			return nil, errors.New("a token issuer lacks its name or its keys")
 		}
 		if _, taken := named[issuer.Name]; taken {
 			return nil, fmt.Errorf("token issuer %q is configured twice", issuer.Name)
 		}
+		if len(issuer.Audiences) == 0 {
+			issuer.Audiences = []string{cfg.Audience}
+		}
+		if slices.Contains(issuer.Audiences, "") {
+			return nil, errors.New("no token audience is configured")
+		}
+		if err := issuer.Format.Validate(); err != nil {
+			return nil, fmt.Errorf("token issuer %q: %w", issuer.Name, err)
+		}
+		issuer.Format = issuer.Format.withDefaults()
 		named[issuer.Name] = issuer
 	}
 	return named, nil
@@ -134,56 +167,80 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 }
 
 // isStillTrusted says whether the issuer publishes the very key that the
-// token was verified with, so that a key it removes is refused at once.
+// token was verified with, so that a key it removes is refused immediately.
 func (v *Verifier) isStillTrusted(ctx context.Context, token *verifiedToken) bool {
-	key, err := v.issuers[token.principal.Issuer].Key(ctx, token.keyID)
-	return err == nil && (key == token.key || token.key.Equal(key)) // to compare the numbers costs ten times as much
+	key, err := v.issuers[token.principal.Issuer].Key(ctx, token.ref)
+	return err == nil && sameKey(key, token.key)
 }
 
 // verify checks everything but the dates against the clock. Of the unverified
-// claims only the issuer is used, to choose the key that decides.
+// claims the issuer is used, to choose the key that decides, and of a token whose
+// key is not known when it says that it was issued: see unknownKey.
 func (v *Verifier) verify(ctx context.Context, token string) (*verifiedToken, error) {
 	parsed, err := parseToken(token)
 	if err != nil {
 		return nil, err
 	}
-	key, err := v.key(ctx, parsed.claims.Issuer, parsed.keyID)
+	issuer, ok := v.issuers[parsed.issuer]
+	if !ok {
+		return nil, refuse(tokenIssuer)
+	}
+	if err := parsed.checkFormat(issuer.Format); err != nil {
+		return nil, err
+	}
+	ref := KeyRef{ID: parsed.header.KeyID, Algorithm: parsed.header.Algorithm}
+	key, err := v.key(ctx, issuer, ref, parsed.claims)
 	if err != nil {
 		return nil, err
 	}
 	if err := parsed.verifySignature(key); err != nil {
 		return nil, err
 	}
-	if !parsed.claims.Audience.Contains(v.audience) {
-		return nil, refuse(claimAudience)
+	if err := issuer.Format.checkAudience(parsed.claims, issuer.Audiences); err != nil {
+		return nil, err
 	}
 	lifetime, err := parsed.claims.lifetime()
 	if err != nil {
 		return nil, err
 	}
-	principal, err := parsed.claims.principal(v.requireOrganisation)
+	principal, err := issuer.Format.principal(issuer.Name, parsed.claims, v.requireOrganisation)
 	if err != nil {
 		return nil, err
 	}
 	principal.ExpiresAt = lifetime.expires
-	return &verifiedToken{parsed.keyID, key, lifetime, principal}, nil
+	return &verifiedToken{ref, key, lifetime, *principal}, nil
 }
 
 // key returns the key of a trusted issuer.
-func (v *Verifier) key(ctx context.Context, issuer, keyID string) (*rsa.PublicKey, error) {
-	trusted, ok := v.issuers[issuer]
-	if !ok {
-		return nil, refuse(tokenIssuer)
-	}
-	key, err := trusted.Key(ctx, keyID)
+func (v *Verifier) key(ctx context.Context, issuer Issuer, ref KeyRef, unverified claims) (crypto.PublicKey, error) {
+	key, err := issuer.Key(ctx, ref)
 	switch {
 	case err == nil:
 		return key, nil
+	case errors.Is(err, ErrUnusableKey):
+		return nil, refuse(tokenUnusableKey)
 	case errors.Is(err, ErrUnknownKey):
-		return nil, refuse(tokenUnknownKey)
+		return nil, v.unknownKey(err, unverified)
 	case errors.Is(err, ErrKeysUnavailable):
 		return nil, err
 	default:
 		return nil, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
 	}
+}
+
+// unknownKey decides about a token whose key is not known. If the token is younger
+// than what is known of its issuer, the issuer may have a new key: that is not the
+// caller's fault, and passes.
+//
+// Anyone can claim any `iat`, which gains them no more than that answer. One in the
+// future, which could claim it for ever, gains nothing.
+func (v *Verifier) unknownKey(err error, unverified claims) error {
+	var unknown *UnknownKeyError
+	issuedAt, found, dateErr := unverified.date("iat")
+	// The iat has no fraction of a second: within one it may be the younger.
+	if !errors.As(err, &unknown) || dateErr != nil || !found ||
+		issuedAt.Before(unknown.AsOf.Truncate(time.Second)) || issuedAt.After(v.now().Add(leeway)) {
+		return refuse(tokenUnknownKey)
+	}
+	return &UnavailableError{Description: keyNotYetKnown, RetryAfter: unknown.RetryAfter}
 }

@@ -2,7 +2,7 @@ package auth_test
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"errors"
 	"testing"
 	"time"
@@ -167,7 +167,7 @@ func TestKeysThatCannotBeHadAreNotTheCallersFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := newConfig(t)
-			cfg.Issuers[0].Key = func(context.Context, string) (*rsa.PublicKey, error) { return nil, keyErr }
+			cfg.Issuers[0].Key = func(context.Context, auth.KeyRef) (crypto.PublicKey, error) { return nil, keyErr }
 			_, err := newVerifier(t, cfg).Verify(t.Context(), goodToken(t, nil))
 			if !errors.Is(err, auth.ErrKeysUnavailable) || !errors.Is(err, keyErr) {
 				t.Errorf("got error %v, want ErrKeysUnavailable and its cause", err)

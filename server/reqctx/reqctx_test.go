@@ -2,7 +2,7 @@ package reqctx_test
 
 import (
 	"context"
-	"crypto/rsa"
+	"crypto"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -78,7 +78,7 @@ func authenticated(ctx context.Context, t *testing.T, scopes string) context.Con
 	key := authtest.NewKey(t, "key-1")
 	verifier, err := auth.NewVerifier(auth.Config{
 		Audience: audience,
-		Issuers: []auth.Issuer{{Name: issuer, Key: func(context.Context, string) (*rsa.PublicKey, error) {
+		Issuers: []auth.Issuer{{Name: issuer, Key: func(context.Context, auth.KeyRef) (crypto.PublicKey, error) {
 			return &key.Private.PublicKey, nil
 		}}},
 	})

@@ -7,7 +7,11 @@
 package authtest
 
 import (
+	"cmp"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -21,8 +25,12 @@ import (
 
 // Key is a signing key and the id it is published under.
 type Key struct {
-	ID      string
+	ID string
+	// Private is the key of an RSA key, and nil for another one.
 	Private *rsa.PrivateKey
+
+	algorithm string        // empty: RS256
+	other     crypto.Signer // nil: RSA
 }
 
 // NewKey makes an RSA key of 2048 bits. Keys are slow to make: share them.
@@ -41,25 +49,84 @@ func NewKeyOfSize(tb testing.TB, id string, bits int) Key {
 	return Key{ID: id, Private: private}
 }
 
-// Sign returns an RS256 access token. The header is `alg`, `kid` and `typ`
+// NewPS256Key makes an RSA key for RSA-PSS.
+func NewPS256Key(tb testing.TB, id string) Key {
+	tb.Helper()
+	key := NewKey(tb, id)
+	key.algorithm = "PS256"
+	return key
+}
+
+// NewES256Key makes a key on the curve P-256.
+func NewES256Key(tb testing.TB, id string) Key {
+	tb.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatalf("generate key: %v", err)
+	}
+	return Key{ID: id, algorithm: "ES256", other: private}
+}
+
+// NewEdDSAKey makes a key on the curve Ed25519.
+func NewEdDSAKey(tb testing.TB, id string) Key {
+	tb.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		tb.Fatalf("generate key: %v", err)
+	}
+	return Key{ID: id, algorithm: "EdDSA", other: private}
+}
+
+// Algorithm is the name of the algorithm that the key signs with.
+func (k Key) Algorithm() string { return cmp.Or(k.algorithm, "RS256") }
+
+// Public is the public key.
+func (k Key) Public() crypto.PublicKey {
+	if k.other != nil {
+		return k.other.Public()
+	}
+	return k.Private.Public()
+}
+
+// Sign returns an access token. The header is `alg`, `kid` and `typ`
 // at+jwt, with the given parameters put over it; one that is nil is left out.
 func (k Key) Sign(tb testing.TB, claims, header map[string]any) string {
 	tb.Helper()
-	full := With(map[string]any{"alg": "RS256", "kid": k.ID, "typ": "at+jwt"}, header)
+	full := With(map[string]any{"alg": k.Algorithm(), "kid": k.ID, "typ": "at+jwt"}, header)
 	return k.SignRaw(tb, Marshal(tb, full), Marshal(tb, claims))
 }
 
-// SignRaw returns a compact JWS of exactly these bytes, signed with RS256
-// whatever the header says.
+// SignRaw returns a compact JWS of exactly these bytes, signed with the algorithm
+// of the key whatever the header says.
 func (k Key) SignRaw(tb testing.TB, header, payload []byte) string {
 	tb.Helper()
 	input := Encode(header) + "." + Encode(payload)
-	digest := sha256.Sum256([]byte(input))
-	signature, err := rsa.SignPKCS1v15(nil, k.Private, crypto.SHA256, digest[:])
+	signature, err := k.sign([]byte(input))
 	if err != nil {
 		tb.Fatalf("sign: %v", err)
 	}
 	return input + "." + Encode(signature)
+}
+
+func (k Key) sign(input []byte) ([]byte, error) {
+	digest := sha256.Sum256(input)
+	switch private := k.other.(type) {
+	case ed25519.PrivateKey:
+		return ed25519.Sign(private, input), nil
+	case *ecdsa.PrivateKey:
+		r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])
+		if err != nil {
+			return nil, err
+		}
+		signature := make([]byte, 64)
+		r.FillBytes(signature[:32])
+		s.FillBytes(signature[32:])
+		return signature, nil
+	}
+	if k.algorithm == "PS256" {
+		return rsa.SignPSS(rand.Reader, k.Private, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+	}
+	return rsa.SignPKCS1v15(nil, k.Private, crypto.SHA256, digest[:])
 }
 
 // Claims returns every claim of a good token that was issued just now and
@@ -95,16 +162,24 @@ func With(base, over map[string]any) map[string]any {
 	return merged
 }
 
-// JWK returns the public key as a JSON Web Key for RS256 signatures.
+// JWK returns the public key as a JSON Web Key for signatures.
 func (k Key) JWK() map[string]any {
-	return map[string]any{
-		"kty": "RSA",
-		"use": "sig",
-		"alg": "RS256",
-		"kid": k.ID,
-		"n":   Encode(k.Private.N.Bytes()),
-		"e":   Encode(big.NewInt(int64(k.Private.E)).Bytes()),
+	jwk := map[string]any{"use": "sig", "alg": k.Algorithm(), "kid": k.ID}
+	switch public := k.Public().(type) {
+	case ed25519.PublicKey:
+		jwk["kty"], jwk["crv"], jwk["x"] = "OKP", "Ed25519", Encode(public)
+	case *ecdsa.PublicKey:
+		point, err := public.Bytes() // 4, x, y
+		if err != nil {
+			panic(err) //nolint:forbidigo // the key was made here
+		}
+		jwk["kty"], jwk["crv"] = "EC", "P-256"
+		jwk["x"], jwk["y"] = Encode(point[1:33]), Encode(point[33:])
+	case *rsa.PublicKey:
+		jwk["kty"] = "RSA"
+		jwk["n"], jwk["e"] = Encode(public.N.Bytes()), Encode(big.NewInt(int64(public.E)).Bytes())
 	}
+	return jwk
 }
 
 // Encode returns base64url without padding, as JOSE wants it.
