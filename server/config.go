@@ -45,14 +45,11 @@ type Config struct {
 	// SecretReadScope is the scope that GetClient needs to show a secret, beside
 	// the one it needs anyway. Empty: oauth:clients:manage.
 	SecretReadScope string
-	// Issuers are the URLs of the issuers whose tokens are accepted. Empty: the
-	// built-in issuer, and only that.
-	Issuers []string
-	// JWKSURLs are where the Issuers' keys are, one for each in the same order.
-	// Empty: found by discovery.
-	JWKSURLs []string
-	// Audience is what the aud of a token must contain. Empty: DefaultAudience
-	// with the built-in issuer; required with Issuers.
+	// Issuers are those whose tokens are accepted. Empty: the built-in issuer, and
+	// only that.
+	Issuers []TrustedIssuer
+	// Audience is what the audience of a token must contain. Empty: DefaultAudience
+	// with the built-in issuer; required with Issuers that have none of their own.
 	Audience string
 	// RequireOrganisation refuses tokens that name no organisation. Otherwise
 	// they belong to the organisation "default".
@@ -141,18 +138,6 @@ func (c Config) validateMetricsAddr() error {
 
 func (c Config) telemetry() telemetry.Config {
 	return telemetry.Config{Version: c.Version, TrustRemoteSpans: c.TrustRemoteSpans, Log: c.Log}
-}
-
-func (c Config) validateIssuers() error {
-	switch {
-	case len(c.Issuers) > 0 && c.Audience == "":
-		return errors.New("--issuer: --audience is needed too, or tokens meant for other services would be accepted")
-	case len(c.JWKSURLs) > 0 && len(c.JWKSURLs) != len(c.Issuers):
-		return fmt.Errorf("--jwks-url: %d given for %d issuers; give one for each --issuer, in the same order, or none",
-			len(c.JWKSURLs), len(c.Issuers))
-	default:
-		return nil
-	}
 }
 
 // withDefaults fills what was left empty.

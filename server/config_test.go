@@ -19,25 +19,71 @@ func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
 		change func(*server.Config)
 		want   string
 	}{
-		"an address without a port":             {func(c *server.Config) { c.Addr = "127.0.0.1" }, `--addr "127.0.0.1": must be host:port, such as 127.0.0.1:8080`},
-		"a metrics address without a port":      {func(c *server.Config) { c.MetricsAddr = "127.0.0.1" }, `--metrics-addr "127.0.0.1": must be host:port, such as 127.0.0.1:9464`},
-		"metrics where the service is":          {func(c *server.Config) { c.Addr, c.MetricsAddr = "127.0.0.1:8080", "127.0.0.1:8080" }, "--metrics-addr 127.0.0.1:8080: must not be that of --addr, where whoever can call could read them"},
-		"no address":                            {func(c *server.Config) { c.Addr = "" }, `--addr "": must be host:port, such as 127.0.0.1:8080`},
-		"plain text on every address":           {func(c *server.Config) { c.Addr = ":8080" }, "--addr :8080" + plain},
-		"plain text on 0.0.0.0":                 {func(c *server.Config) { c.Addr = "0.0.0.0:8080" }, "--addr 0.0.0.0:8080" + plain},
-		"plain text on every IPv6 address":      {func(c *server.Config) { c.Addr = "[::]:8080" }, "--addr [::]:8080" + plain},
-		"plain text on a public address":        {func(c *server.Config) { c.Addr = "192.0.2.1:8080" }, "--addr 192.0.2.1:8080" + plain},
-		"plain text on a name that may be one":  {func(c *server.Config) { c.Addr = "localhost.example.com:8080" }, "--addr localhost.example.com:8080" + plain},
-		"a certificate without a key":           {func(c *server.Config) { c.TLSCert = "cert.pem" }, "--tls-cert and --tls-key: both or neither must be given"},
-		"a key without a certificate":           {func(c *server.Config) { c.TLSKey = "key.pem" }, "--tls-cert and --tls-key: both or neither must be given"},
-		"a public URL without a scheme":         {func(c *server.Config) { c.PublicURL = "clients.example.com" }, `--public-url "clients.example.com"` + base},
-		"a public URL with a query":             {func(c *server.Config) { c.PublicURL = "https://example.com/?a" }, `--public-url "https://example.com/?a"` + base},
-		"a public URL with a fragment":          {func(c *server.Config) { c.PublicURL = "https://example.com/#a" }, `--public-url "https://example.com/#a"` + base},
-		"a public URL with a password":          {func(c *server.Config) { c.PublicURL = "https://a:b@example.com" }, `--public-url "https://a:b@example.com"` + base},
-		"a public URL that may run":             {func(c *server.Config) { c.PublicURL = "javascript:alert(1)" }, `--public-url "javascript:alert(1)"` + base},
-		"an issuer without an audience":         {func(c *server.Config) { c.Audience = "" }, "--issuer: --audience is needed too, or tokens meant for other services would be accepted"},
-		"more issuers than places of keys":      {func(c *server.Config) { c.JWKSURLs = c.Issuers[:1] }, "--jwks-url: 1 given for 2 issuers; give one for each --issuer, in the same order, or none"},
-		"a place of keys without an issuer":     {func(c *server.Config) { c.JWKSURLs, c.Issuers = c.Issuers[:1], nil }, "--jwks-url: 1 given for 0 issuers; give one for each --issuer, in the same order, or none"},
+		"an address without a port":            {func(c *server.Config) { c.Addr = "127.0.0.1" }, `--addr "127.0.0.1": must be host:port, such as 127.0.0.1:8080`},
+		"a metrics address without a port":     {func(c *server.Config) { c.MetricsAddr = "127.0.0.1" }, `--metrics-addr "127.0.0.1": must be host:port, such as 127.0.0.1:9464`},
+		"metrics where the service is":         {func(c *server.Config) { c.Addr, c.MetricsAddr = "127.0.0.1:8080", "127.0.0.1:8080" }, "--metrics-addr 127.0.0.1:8080: must not be that of --addr, where whoever can call could read them"},
+		"no address":                           {func(c *server.Config) { c.Addr = "" }, `--addr "": must be host:port, such as 127.0.0.1:8080`},
+		"plain text on every address":          {func(c *server.Config) { c.Addr = ":8080" }, "--addr :8080" + plain},
+		"plain text on 0.0.0.0":                {func(c *server.Config) { c.Addr = "0.0.0.0:8080" }, "--addr 0.0.0.0:8080" + plain},
+		"plain text on every IPv6 address":     {func(c *server.Config) { c.Addr = "[::]:8080" }, "--addr [::]:8080" + plain},
+		"plain text on a public address":       {func(c *server.Config) { c.Addr = "192.0.2.1:8080" }, "--addr 192.0.2.1:8080" + plain},
+		"plain text on a name that may be one": {func(c *server.Config) { c.Addr = "localhost.example.com:8080" }, "--addr localhost.example.com:8080" + plain},
+		"a certificate without a key":          {func(c *server.Config) { c.TLSCert = "cert.pem" }, "--tls-cert and --tls-key: both or neither must be given"},
+		"a key without a certificate":          {func(c *server.Config) { c.TLSKey = "key.pem" }, "--tls-cert and --tls-key: both or neither must be given"},
+		"a public URL without a scheme":        {func(c *server.Config) { c.PublicURL = "clients.example.com" }, `--public-url "clients.example.com"` + base},
+		"a public URL with a query":            {func(c *server.Config) { c.PublicURL = "https://example.com/?a" }, `--public-url "https://example.com/?a"` + base},
+		"a public URL with a fragment":         {func(c *server.Config) { c.PublicURL = "https://example.com/#a" }, `--public-url "https://example.com/#a"` + base},
+		"a public URL with a password":         {func(c *server.Config) { c.PublicURL = "https://a:b@example.com" }, `--public-url "https://a:b@example.com"` + base},
+		"a public URL that may run":            {func(c *server.Config) { c.PublicURL = "javascript:alert(1)" }, `--public-url "javascript:alert(1)"` + base},
+		"an issuer without an audience":        {func(c *server.Config) { c.Audience = "" }, "--issuer: --audience is needed too, or tokens meant for other services would be accepted"},
+		"an issuer over plain HTTP": {
+			func(c *server.Config) { c.Issuers[1].URL = "http://two.example.com" },
+			`--issuer http://two.example.com: "http://two.example.com" is neither https nor http to a loopback host`,
+		},
+		"an issuer that is given twice": {
+			func(c *server.Config) { c.Issuers[1].URL = c.Issuers[0].URL }, "--issuer https://one.example.com: given twice",
+		},
+		"keys over plain HTTP": {
+			func(c *server.Config) { c.Issuers[0].JWKSURL = "http://one.example.com/keys" },
+			`--jwks-url http://one.example.com/keys: "http://one.example.com/keys" is neither https nor http to a loopback host`,
+		},
+		"one issuer without an audience of its own": {
+			func(c *server.Config) { c.Audience, c.Issuers[0].Audiences = "", []string{"clients"} },
+			"--issuer: --audience is needed too, or tokens meant for other services would be accepted",
+		},
+		"an algorithm with a shared key": {
+			func(c *server.Config) { c.Issuers[0].Format.Algorithms = []string{"RS256", "HS256"} },
+			`--token-algorithms "HS256": must be one of RS256, ES256, PS256, EdDSA`,
+		},
+		"no algorithm at all": {
+			func(c *server.Config) { c.Issuers[0].Format.Algorithms = []string{"none"} },
+			`--token-algorithms "none": must be one of RS256, ES256, PS256, EdDSA`,
+		},
+		"a claim that no message can quote": {
+			func(c *server.Config) { c.Issuers[0].Format.OrganisationClaim = "a\"b" },
+			`--organisation-claim "a\"b": must be the name of a claim: up to 256 printable ASCII characters without spaces and quotes`,
+		},
+		"scopes of who somebody is": {
+			func(c *server.Config) { c.Issuers[0].Format.ScopeClaim = "sub" },
+			"--scope-claim sub: says who the caller is, not what it may do; --scope-map must say for each of the callers of https://one.example.com which scope it has",
+		},
+		"a scope that there is not": {
+			func(c *server.Config) {
+				c.Issuers[0].Format.ScopeMap = map[string][]string{"reader": {"oauth:client:read"}}
+			},
+			`--scope-map "reader=oauth:client:read": there is no scope "oauth:client:read", did you mean oauth:clients:read?`,
+		},
+		"a scope for secrets alone": {
+			func(c *server.Config) {
+				c.SecretReadScope = "secrets:read"
+				c.Issuers[0].Format.ScopeMap = map[string][]string{"reader": {"secrets:read"}}
+			}, "",
+		},
+		"audiences for each issuer": {
+			func(c *server.Config) {
+				c.Audience, c.Issuers[0].Audiences, c.Issuers[1].Audiences = "", []string{"one"}, []string{"two", "three"}
+			}, "",
+		},
 		"an unknown face":                       {func(c *server.Config) { c.APIs = []string{"xeonr", "hydra"} }, `--api "hydra": must be one of xeonr, zitadel, vigilo`},
 		"an origin with a path":                 {func(c *server.Config) { c.CORSOrigins = []string{"https://a.example.com/"} }, `--cors-origin "https://a.example.com/"` + origin},
 		"an origin without a scheme":            {func(c *server.Config) { c.CORSOrigins = []string{"*", "a.example.com"} }, `--cors-origin "a.example.com"` + origin},
@@ -66,7 +112,7 @@ func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := server.Config{
 				Addr: "127.0.0.1:0", SecretPrefix: "sk_live_", Audience: "clients",
-				Issuers: []string{"https://one.example.com", "https://two.example.com"},
+				Issuers: []server.TrustedIssuer{{URL: "https://one.example.com"}, {URL: "https://two.example.com"}},
 			}
 			tt.change(&config)
 			err := config.Validate()

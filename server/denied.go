@@ -20,14 +20,11 @@ import (
 // token that has expired does not count, and is always refused as such: its
 // client gets a new one for that answer, and for no other.
 func (r *routes) rejected(req *http.Request, err error) error {
-	if errors.Is(err, auth.ErrKeysUnavailable) {
-		return err // nobody's fault
-	}
 	address := reqctx.Address(req.Context())
-	r.denials.Note(req.Context(), abuse.Denial{Caller: address, Call: r.nameOf(req), Reason: err.Error()})
+	r.denials.Note(req.Context(), abuse.Denial{Caller: address, Call: r.nameOf(req), Reason: auth.ConnectError(err).Message()})
 	var refused *auth.TokenError
 	if !errors.As(err, &refused) || refused.Genuine {
-		return err
+		return err // nobody's fault
 	}
 	if wait := r.failures.Note("token from " + address); wait > 0 {
 		return &auth.ThrottledError{RetryAfter: wait}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rsa"
 	"fmt"
 	"net/http"
 	"time"
@@ -76,49 +75,6 @@ func (s *Server) options(rules auth.Rules) ([]connect.HandlerOption, error) {
 func (s *Server) recovered(ctx context.Context, spec connect.Spec, _ http.Header, cause any) error {
 	s.config.Log.ErrorContext(ctx, "handler panicked", "procedure", spec.Procedure, "panic", fmt.Sprint(cause))
 	return connect.NewError(connect.CodeInternal, errInternal)
-}
-
-// verifier accepts the tokens of the configured issuers or, if there are none,
-// of the built-in one.
-func (s *Server) verifier() (*auth.Verifier, error) {
-	issuers := []auth.Issuer{{Name: s.issuer.Name(), Key: s.builtInKey}}
-	if len(s.config.Issuers) > 0 {
-		var err error
-		if issuers, err = s.remoteIssuers(); err != nil {
-			return nil, err
-		}
-	}
-	return auth.NewVerifier(auth.Config{
-		Issuers:             issuers,
-		Audience:            s.config.Audience,
-		RequireOrganisation: s.config.RequireOrganisation,
-		Now:                 s.config.Clock,
-	})
-}
-
-func (s *Server) builtInKey(ctx context.Context, keyID string) (*rsa.PublicKey, error) {
-	if key := s.issuer.Key(ctx, keyID); key != nil {
-		return key, nil
-	}
-	return nil, auth.ErrUnknownKey
-}
-
-// remoteIssuers fetch their keys in the background once the server runs.
-func (s *Server) remoteIssuers() ([]auth.Issuer, error) {
-	issuers := make([]auth.Issuer, len(s.config.Issuers))
-	for i, name := range s.config.Issuers {
-		remote := auth.RemoteConfig{Issuer: name, Logger: s.config.Log}
-		if len(s.config.JWKSURLs) > 0 {
-			remote.JWKSURL = s.config.JWKSURLs[i]
-		}
-		keys, err := auth.NewRemoteKeys(remote)
-		if err != nil {
-			return nil, fmt.Errorf("--issuer %s: %w", name, err)
-		}
-		s.remotes = append(s.remotes, keys)
-		issuers[i] = auth.Issuer{Name: name, Key: keys.Key}
-	}
-	return issuers, nil
 }
 
 // recoverPanics is recovered for what is no RPC.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"connectrpc.com/grpchealth"
@@ -19,7 +20,7 @@ func (s *Server) handleHealth(mux *http.ServeMux) {
 			http.Error(w, reason, http.StatusServiceUnavailable)
 			return
 		}
-		_, _ = w.Write([]byte("ok\n"))
+		_, _ = w.Write([]byte("ok\n" + s.remark()))
 	})
 	handleOpen(mux)(grpchealth.NewHandler(healthChecker{s}, withLimits()))
 }
@@ -34,10 +35,16 @@ func (s *Server) notReady(ctx context.Context) string {
 		s.config.Log.ErrorContext(ctx, "not ready", "error", err)
 		return "the database does not answer"
 	}
-	for _, remote := range s.remotes {
-		if !remote.Ready() {
-			return "the keys of an issuer are not loaded yet"
-		}
+	if away := s.issuersAway(); away > 0 && away == len(s.remotes) {
+		return "no issuer's keys are loaded: see the log"
+	}
+	return ""
+}
+
+// remark is what people who look at a server that can work should know, or empty.
+func (s *Server) remark() string {
+	if away := s.issuersAway(); away > 0 {
+		return fmt.Sprintf("but the keys of %d of %d issuers are not loaded, and their tokens are not accepted: see the log\n", away, len(s.remotes))
 	}
 	return ""
 }

@@ -46,7 +46,7 @@ var importRules = []struct {
 	{"server/api/zitadel", []string{genCode, "server/auth", "server/reqctx", "server/oauthclient"}, []string{"clientsd/server/api/vigilo", sqliteDriver, pgxDriver}},
 	{"server/api/vigilo", []string{"server/auth", "server/reqctx", "server/oauthclient"}, []string{"clientsd/server/api/zitadel", sqliteDriver, pgxDriver}},
 	{"server", []string{
-		genCode, "server/auth", "server/reqctx", "server/database", "server/abuse", "server/issuer", "server/logo",
+		genCode, "server/auth", "server/reqctx", "server/database", "server/abuse", "server/issuer", "server/logo", "server/nearest",
 		"server/oauthclient", "server/api/openapi", "server/secret", "server/storage", "server/telemetry",
 		"server/api/vigilo", "server/api/zitadel",
 	}, []string{"github.com/alecthomas/kong"}},

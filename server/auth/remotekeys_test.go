@@ -52,7 +52,9 @@ func wantKey(t *testing.T, keys *auth.RemoteKeys, key authtest.Key, want error) 
 	if want != nil {
 		return
 	}
-	if public, ok := key.Public().(interface{ Equal(other crypto.PublicKey) bool }); !ok || !public.Equal(got) {
+	if public, ok := key.Public().(interface {
+		Equal(other crypto.PublicKey) bool
+	}); !ok || !public.Equal(got) {
 		t.Fatalf("key %q: got another key", key.ID)
 	}
 }

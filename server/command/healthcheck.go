@@ -39,11 +39,12 @@ func (c Healthcheck) Run(env *Environment) error {
 	if err != nil {
 		return fmt.Errorf("not ready: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close()                                       //nolint:errcheck // it was only read
+	reason, _ := io.ReadAll(io.LimitReader(response.Body, maxReason)) // the status says enough
 	if response.StatusCode != http.StatusOK {
-		reason, _ := io.ReadAll(io.LimitReader(response.Body, maxReason)) // the status says enough
 		return fmt.Errorf("not ready: %s", strings.TrimSpace(string(reason)))
 	}
-	_, err = fmt.Fprintln(env.Stdout, "ready")
+	remark, _ := strings.CutPrefix(strings.TrimSpace(string(reason)), "ok")
+	_, err = fmt.Fprintln(env.Stdout, strings.TrimSpace("ready "+strings.TrimSpace(remark)))
 	return err
 }

@@ -12,6 +12,7 @@ import (
 type Serve struct {
 	dataFlags
 	postgresFlags
+	issuerFlags
 	logFlags
 
 	AcceptRollback bool `help:"Serve a database that was restored from a backup; look at clientsd rollback list first. Needed once."`
@@ -22,11 +23,7 @@ type Serve struct {
 	TLSKey         string `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate in PEM."`
 	AllowPlaintext bool   `help:"Allow plain text on an address that is not loopback, behind a proxy that encrypts."`
 
-	Issuer              []string `sep:"," placeholder:"URL" help:"Accept the tokens of this issuer instead of the built-in one. May repeat."`
-	JWKSURL             []string `name:"jwks-url" sep:"," placeholder:"URL" help:"Where the issuer's keys are; one for each --issuer, in order. Default: by discovery."`
-	Audience            string   `placeholder:"NAME" help:"What the aud of a token must contain. Default: clientsd with the built-in issuer; required with --issuer."`
-	RequireOrganisation bool     `help:"Refuse tokens without an organisation. Otherwise they belong to the organisation default."`
-	SecretReadScope     string   `default:"oauth:clients:manage" help:"Scope that GetClient needs to show a secret, beside oauth:clients:read."`
+	SecretReadScope string `default:"oauth:clients:manage" help:"Scope that GetClient needs to show a secret, beside oauth:clients:read."`
 
 	API              []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" aliases:"face" env:"CLIENTSD_API,CLIENTSD_FACE" help:"APIs to serve: ${enum}. May repeat ($$${env})."`
 	SecretPrefix     string        `default:"sk_live_" help:"What new secrets begin with: letters, digits and _, up to 32."`
@@ -92,6 +89,9 @@ func (c Serve) Run(env *Environment) error {
 		return err
 	}
 	config := c.config(log)
+	if config.Issuers, config.Audience, err = c.trusted(); err != nil {
+		return err
+	}
 	config.Version = env.Version
 	s, err := server.New(env.Context, config)
 	if err != nil {
@@ -116,9 +116,6 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		SecretPrefix:        c.SecretPrefix,
 		SecretReadScope:     c.SecretReadScope,
 		MaxSecretOverlap:    c.MaxSecretOverlap,
-		Issuers:             c.Issuer,
-		JWKSURLs:            c.JWKSURL,
-		Audience:            c.Audience,
 		RequireOrganisation: c.RequireOrganisation,
 		APIs:                c.API,
 		CORSOrigins:         c.CORSOrigin,

@@ -3,7 +3,6 @@ package command
 import (
 	"cmp"
 	"context"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"slices"
@@ -140,7 +139,7 @@ func (c Token) checkClient(ctx context.Context, opened *storage.Storage, scopes 
 // whose organisation cannot be printed.
 func (c Token) checkAccepted(ctx context.Context, signer *issuer.Issuer, token string) error {
 	verifier, err := auth.NewVerifier(auth.Config{
-		Issuers:  []auth.Issuer{{Name: signer.Name(), Key: builtInKey(signer)}},
+		Issuers:  []auth.Issuer{{Name: signer.Name(), Key: auth.LocalKeys(signer.Key)}},
 		Audience: c.Audience,
 	})
 	if err != nil {
@@ -150,13 +149,4 @@ func (c Token) checkAccepted(ctx context.Context, signer *issuer.Issuer, token s
 		return fmt.Errorf("every server would refuse this token: %w", err)
 	}
 	return nil
-}
-
-func builtInKey(signer *issuer.Issuer) func(context.Context, string) (*rsa.PublicKey, error) {
-	return func(ctx context.Context, keyID string) (*rsa.PublicKey, error) {
-		if key := signer.Key(ctx, keyID); key != nil {
-			return key, nil
-		}
-		return nil, auth.ErrUnknownKey
-	}
 }

@@ -74,10 +74,10 @@ func TestToken_RefusesWhatWouldAllowNothing(t *testing.T) {
 		},
 		"an organisation that no server accepts": {
 			auth.ScopeRead, func(c *command.Token) { c.Organisation = strings.Repeat("o", 129) },
-			"every server would refuse this token: the access token names no usable organisation",
+			"every server would refuse this token: the access token names no usable organisation (claim urn:xeonr:auth:organisation_id)",
 		},
 		"a subject that no server accepts": {
-			auth.ScopeRead, func(c *command.Token) { c.Subject = "me\n" }, "every server would refuse this token: the access token has no usable subject",
+			auth.ScopeRead, func(c *command.Token) { c.Subject = "me\n" }, "every server would refuse this token: the access token has no usable subject (claim sub)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

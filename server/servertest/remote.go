@@ -35,7 +35,7 @@ func StartRemote(t *testing.T) Remote {
 func (r *Remote) Start(t *testing.T) {
 	t.Helper()
 	r.Server = Start(t, func(c *server.Config) {
-		c.Issuers, c.Audience = []string{r.Issuer.URL}, RemoteAudience
+		c.Issuers, c.Audience = []server.TrustedIssuer{{URL: r.Issuer.URL}}, RemoteAudience
 	})
 }
 

@@ -45,6 +45,13 @@ func conflict(err error) failure {
 	return failure{status: http.StatusConflict, Code: "invalid_request", Description: err.Error()}
 }
 
+// unavailableKeys answers a token of which nothing is known yet.
+func unavailableKeys(err *auth.UnavailableError) failure {
+	later := errUnavailable
+	later.retryAfter = auth.RetryAfter(err.RetryAfter)
+	return later
+}
+
 // tooMany answers one bad token too many.
 func tooMany(err *auth.ThrottledError) failure {
 	return failure{
@@ -69,9 +76,12 @@ func failureOf(err error) failure {
 	var scope *auth.ScopeError
 	var domain *oauthclient.Error
 	var throttled *auth.ThrottledError
+	var keys *auth.UnavailableError
 	switch {
 	case errors.As(err, &throttled):
 		return tooMany(throttled)
+	case errors.As(err, &keys):
+		return unavailableKeys(keys)
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, auth.ErrNoToken):

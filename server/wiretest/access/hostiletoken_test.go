@@ -21,11 +21,12 @@ const (
 	bringsKey    = "the access token carries a key of its own"
 	unknownKey   = "the access token is signed with a key its issuer does not publish"
 	unknownFrom  = "the access token is from an issuer that is not trusted"
-	badAudience  = "the access token is meant for another audience"
-	badClaims    = "the claims of the access token are malformed"
-	badDate      = "the access token has a date that is out of range"
-	badSubject   = "the access token has no usable subject"
-	badOrg       = "the access token names no usable organisation"
+	badAudience  = "the access token is meant for another audience (claim aud)"
+	noAudience   = "the access token names no audience (claim aud)"
+	badDate      = "the access token has a date that is out of range (claim exp)"
+	badSubject   = "the access token has no usable subject (claim sub)"
+	badOrg       = "the access token names no usable organisation (claim urn:xeonr:auth:organisation_id)"
+	unusableKey  = "the access token is signed with a key of its issuer that is not accepted"
 	expired      = "the access token has expired"
 )
 
@@ -39,32 +40,32 @@ type hostileToken struct {
 
 // hostileTokens need the key of the issuer.
 var hostileTokens = []hostileToken{
-	{"no exp", servertest.Claim("exp", nil), nil, "the access token has no expiry date"},
+	{"no exp", servertest.Claim("exp", nil), nil, "the access token has no expiry date (claim exp)"},
 	{"exp a minute ago", servertest.Claim("exp", fromNow(-time.Minute)), nil, expired},
 	{"exp of zero", servertest.Claim("exp", 0), nil, expired},
 	{"negative exp", servertest.Claim("exp", -1), nil, badDate},
 	{"exp that overflows", servertest.Claim("exp", json.RawMessage("9223372036854775808")), nil, badDate},
-	{"exp that is a string", servertest.Claim("exp", "4102444800"), nil, badClaims},
+	{"exp that is a string", servertest.Claim("exp", "4102444800"), nil, "the claim exp of the access token is not a usable number"},
 	{"nbf in an hour", servertest.Claim("nbf", fromNow(time.Hour)), nil, "the access token is not valid yet"},
 	{"iat in an hour", servertest.Claim("iat", fromNow(time.Hour)), nil, "the access token was issued in the future"},
 	{"no issuer", servertest.Claim("iss", nil), nil, unknownFrom},
 	{"another issuer", servertest.Claim("iss", "https://attacker.example"), nil, unknownFrom},
-	{"issuer that is a list", servertest.Claim("iss", []string{"https://attacker.example"}), nil, badClaims},
-	{"no audience", servertest.Claim("aud", nil), nil, badAudience},
+	{"issuer that is a list", servertest.Claim("iss", []string{"https://attacker.example"}), nil, "the claim iss of the access token is not a string"},
+	{"no audience", servertest.Claim("aud", nil), nil, noAudience},
 	{"empty list of audiences", servertest.Claim("aud", []string{}), nil, badAudience},
 	{"another audience", servertest.Claim("aud", []string{"another-service"}), nil, badAudience},
 	{"our audience in capitals", servertest.Claim("aud", []string{strings.ToUpper(servertest.RemoteAudience)}), nil, badAudience},
-	{"audience that is an object", servertest.Claim("aud", map[string]any{servertest.RemoteAudience: true}), nil, badClaims},
+	{"audience that is an object", servertest.Claim("aud", map[string]any{servertest.RemoteAudience: true}), nil, "the claim aud of the access token is neither a string nor a list of strings"},
 	{"no subject", servertest.Claim("sub", nil), nil, badSubject},
 	{"empty subject", servertest.Claim("sub", ""), nil, badSubject},
 	{"subject with a line break", servertest.Claim("sub", "user\r\nX-Admin: yes"), nil, badSubject},
 	{"subject with a NUL", servertest.Claim("sub", "user\x00"), nil, badSubject},
 	{"subject of 300 bytes", servertest.Claim("sub", strings.Repeat("s", 300)), nil, badSubject},
-	{"scope that is a list", servertest.Claim("scope", []string{servertest.ScopeRead}), nil, badClaims},
+	{"scope that is an object", servertest.Claim("scope", map[string]any{servertest.ScopeRead: true}), nil, "the claim scope of the access token is neither a string nor a list of strings"},
 	{"empty organisation", servertest.Claim("urn:xeonr:auth:organisation_id", ""), nil, badOrg},
 	{"organisation with a NUL", servertest.Claim("urn:xeonr:auth:organisation_id", "acme\x00"), nil, badOrg},
-	{"organisation that is a list", servertest.Claim("urn:xeonr:auth:organisation_id", []string{"acme", "other"}), nil, badClaims},
-	{"client id with a line break", servertest.Claim("client_id", "console\n"), nil, "the access token names no usable client"},
+	{"organisation that is a list", servertest.Claim("urn:xeonr:auth:organisation_id", []string{"acme", "other"}), nil, "the claim urn:xeonr:auth:organisation_id of the access token is not a string"},
+	{"client id with a line break", servertest.Claim("client_id", "console\n"), nil, "the access token names no usable client (claim client_id)"},
 
 	{"alg none", nil, servertest.Claim("alg", "none"), notRS256},
 	{"alg None", nil, servertest.Claim("alg", "None"), notRS256},
@@ -75,9 +76,9 @@ var hostileTokens = []hostileToken{
 	{"no alg", nil, servertest.Claim("alg", nil), notRS256},
 	{"alg that is a list", nil, servertest.Claim("alg", []string{"RS256"}), servertest.MalformedToken},
 	{"no kid", nil, servertest.Claim("kid", nil), "the access token names no usable key id"},
-	{"unknown kid", nil, servertest.Claim("kid", "unknown"), unknownKey},
-	{"kid that is a path", nil, servertest.Claim("kid", "../../../dev/null"), unknownKey},
-	{"kid that is SQL", nil, servertest.Claim("kid", "k' UNION SELECT 1--"), unknownKey},
+	{"unknown kid", servertest.Claim("iat", fromNow(-time.Minute)), servertest.Claim("kid", "unknown"), unknownKey},
+	{"kid that is a path", servertest.Claim("iat", fromNow(-time.Minute)), servertest.Claim("kid", "../../../dev/null"), unknownKey},
+	{"kid that is SQL", servertest.Claim("iat", fromNow(-time.Minute)), servertest.Claim("kid", "k' UNION SELECT 1--"), unknownKey},
 	{"kid that is a number", nil, servertest.Claim("kid", 1), servertest.MalformedToken},
 	{"unknown crit", nil, map[string]any{"crit": []string{"x"}, "x": 1}, badExtension},
 	{"empty crit", nil, servertest.Claim("crit", []string{}), badExtension},
@@ -135,7 +136,7 @@ func TestHostileTokensOfATrustedIssuerAreRefused(t *testing.T) {
 	for _, tt := range forgeries {
 		wantRefused(t, s.Server, tt.name, tt.forge(t, good), tt.refused)
 	}
-	wantRefused(t, s.Server, "a published key of 1,024 bits", s.Weak.Sign(t, authtest.Claims(s.Issuer.URL, servertest.RemoteAudience, time.Now()), nil), unknownKey)
+	wantRefused(t, s.Server, "a published key of 1,024 bits", s.Weak.Sign(t, authtest.Claims(s.Issuer.URL, servertest.RemoteAudience, time.Now()), nil), unusableKey)
 	wantRefused(t, s.Server, "HS256 with the public key as its key", signHS256(t, &s, "HS256"), notRS256)
 	wantRefused(t, s.Server, "HS256 that says it is RS256", signHS256(t, &s, "RS256"), badSignature)
 	wantGood(t, &s, good)

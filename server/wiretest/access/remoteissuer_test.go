@@ -76,7 +76,7 @@ func TestAnIssuerThatCannotBeReachedIsNotTheFaultOfTheToken(t *testing.T) {
 	}
 	wantRefused(t, s.Server, "no JWT", "token", servertest.MalformedToken)
 	response, body := s.Get(t, "/readyz")
-	if response.StatusCode != http.StatusServiceUnavailable || string(body) != "the keys of an issuer are not loaded yet\n" {
+	if response.StatusCode != http.StatusServiceUnavailable || string(body) != "no issuer's keys are loaded: see the log\n" {
 		t.Errorf("/readyz: got %s: %s", response.Status, body)
 	}
 	if response, body := s.Get(t, "/livez"); response.StatusCode != http.StatusOK {
@@ -100,8 +100,10 @@ func TestATokenOfOneTrustedIssuerDoesNotSpeakForAnother(t *testing.T) {
 	s := servertest.Remote{Issuer: authtest.NewIssuer(t, one), Key: one}
 	second := authtest.NewIssuer(t, other)
 	s.Server = servertest.Start(t, func(c *server.Config) {
-		c.Issuers, c.Audience = []string{s.Issuer.URL, second.URL}, servertest.RemoteAudience
-		c.JWKSURLs = []string{s.Issuer.URL + authtest.KeysPath, second.URL + authtest.KeysPath}
+		c.Audience = servertest.RemoteAudience
+		for _, issuer := range []*authtest.Issuer{s.Issuer, second} {
+			c.Issuers = append(c.Issuers, server.TrustedIssuer{URL: issuer.URL, JWKSURL: issuer.URL + authtest.KeysPath})
+		}
 	})
 	s.WaitUntilReady(t)
 	wantGood(t, &s, s.Sign(t, nil, nil))

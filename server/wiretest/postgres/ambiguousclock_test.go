@@ -27,7 +27,7 @@ func startSkewed(t *testing.T) (ahead, behind *servertest.Server, token string) 
 	config, dir := storagetest.Postgres(t), t.TempDir()
 	start := func(wrong time.Duration) *servertest.Server {
 		r.Server = servertest.Start(t, onPostgres(dir, config), func(c *server.Config) {
-			c.Issuers, c.Audience = []string{r.Issuer.URL}, servertest.RemoteAudience
+			c.Issuers, c.Audience = []server.TrustedIssuer{{URL: r.Issuer.URL}}, servertest.RemoteAudience
 			c.Clock = func() time.Time { return time.Now().Add(wrong) }
 		})
 		r.WaitUntilReady(t)
