@@ -58,6 +58,31 @@ func testKeys(t *testing.T, key authtest.Key, algorithms []string, tests map[str
 	}
 }
 
+// warningLog is a JSON log whose warnings are read.
+type warningLog struct{ bytes.Buffer }
+
+// newLoggedKeys are keys whose warnings are kept.
+func newLoggedKeys(t *testing.T, server *authtest.Issuer) (*auth.RemoteKeys, *warningLog) {
+	t.Helper()
+	log := &warningLog{}
+	return newRemoteKeys(t, auth.RemoteConfig{Issuer: server.URL, Logger: slog.New(slog.NewJSONHandler(log, nil))}), log
+}
+
+// warnings are the messages of the warnings so far.
+func (l *warningLog) warnings(t *testing.T) (found []string) {
+	t.Helper()
+	for line := range strings.Lines(l.String()) {
+		var entry struct{ Level, Msg string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry.Level == "WARN" {
+			found = append(found, entry.Msg)
+		}
+	}
+	return found
+}
+
 // wantSkipped fails the test unless the log says once that a key is skipped, for
 // this reason; or not at all, if the reason is empty.
 func wantSkipped(t *testing.T, log, reason string) {

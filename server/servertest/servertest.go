@@ -73,6 +73,9 @@ func (s *Server) Stop(t testing.TB) {
 	}
 }
 
+// MetricsURL is where Prometheus finds the metrics, or empty if it does not.
+func (s *Server) MetricsURL() string { return s.server.MetricsURL() }
+
 // Token mints an access token for the default organisation.
 func (s *Server) Token(t testing.TB, scopes ...string) string {
 	t.Helper()
