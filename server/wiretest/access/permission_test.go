@@ -151,7 +151,7 @@ func callersOf(t *testing.T, s *servertest.Server) []caller {
 		{name: "no token", refused: "the request carries no access token"},
 		{name: "garbage", token: "garbage", refused: "the access token is not a well-formed signed JWT"},
 		{name: "an expired token", token: s.Mint(t, expired), refused: "the access token has expired"},
-		{name: "a token for another service", token: s.Mint(t, elsewhere), refused: "the access token is meant for another audience"},
+		{name: "a token for another service", token: s.Mint(t, elsewhere), refused: "the access token is meant for another audience (claim aud)"},
 	}
 	for _, organisation := range []string{"other", ""} {
 		for _, scopes := range scopeSets {
