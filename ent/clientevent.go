@@ -26,7 +26,7 @@ type ClientEvent struct {
 	Kind clientevent.Kind `json:"kind,omitempty"`
 	// At holds the value of the "at" field.
 	At time.Time `json:"at,omitempty"`
-	// the version in force after the change
+	// the version of the secret after the change
 	SecretVersion int64 `json:"secret_version,omitempty"`
 	// whether the answer carried the secret
 	SecretReleased bool `json:"secret_released,omitempty"`
@@ -34,7 +34,7 @@ type ClientEvent struct {
 	ActorIssuer string `json:"actor_issuer,omitempty"`
 	// ActorSubject holds the value of the "actor_subject" field.
 	ActorSubject string `json:"actor_subject,omitempty"`
-	// empty: the token named no client
+	// empty: the token names no client
 	ActorClientID string `json:"actor_client_id,omitempty"`
 	// ActorOrganisation holds the value of the "actor_organisation" field.
 	ActorOrganisation string `json:"actor_organisation,omitempty"`
@@ -44,7 +44,7 @@ type ClientEvent struct {
 	Address string `json:"address,omitempty"`
 	// the API that the call used
 	API string `json:"api,omitempty"`
-	// as the caller gave it; empty: none
+	// the reason that the caller gave; empty: none
 	Reason       string `json:"reason,omitempty"`
 	selectValues sql.SelectValues
 }

@@ -20,7 +20,7 @@ type ClientLogo struct {
 	ID int `json:"id,omitempty"`
 	// ClientID holds the value of the "client_id" field.
 	ClientID uuid.UUID `json:"client_id,omitempty"`
-	// our own encoding, never the bytes that were uploaded
+	// encoded by the server, never the uploaded bytes
 	Png []byte `json:"png,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ClientLogoQuery when eager-loading is set.

@@ -18,13 +18,13 @@ type IdempotencyKey struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID int `json:"id,omitempty"`
-	// SHA-256 of caller and key
+	// SHA-256 of the caller and the key
 	Key []byte `json:"key,omitempty"`
 	// SHA-256 of the request
 	Request []byte `json:"request,omitempty"`
 	// ClientID holds the value of the "client_id" field.
 	ClientID uuid.UUID `json:"client_id,omitempty"`
-	// the version the call has made
+	// the version of the secret that the call created
 	SecretVersion int64 `json:"secret_version,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt    time.Time `json:"created_at,omitempty"`

@@ -23,7 +23,7 @@ type OAuthClient struct {
 	ID uuid.UUID `json:"id,omitempty"`
 	// Organisation holds the value of the "organisation" field.
 	Organisation string `json:"organisation,omitempty"`
-	// counts the changes of the client, creation included
+	// the number of changes of the client; the creation counts
 	Revision int64 `json:"revision,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
@@ -65,7 +65,7 @@ type OAuthClient struct {
 	PostLogoutRedirectUris []string `json:"post_logout_redirect_uris,omitempty"`
 	// IsVerified holds the value of the "is_verified" field.
 	IsVerified bool `json:"is_verified,omitempty"`
-	// names the logo in its URL; unset: no logo
+	// the name of the logo in its URL; unset: no logo
 	LogoHash *string `json:"logo_hash,omitempty"`
 	// HasSecret holds the value of the "has_secret" field.
 	HasSecret bool `json:"has_secret,omitempty"`

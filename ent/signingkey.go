@@ -16,17 +16,17 @@ import (
 type SigningKey struct {
 	config `json:"-"`
 	// ID of the ent.
-	// the kid
+	// the kid of the key
 	ID string `json:"id,omitempty"`
-	// the iss of the tokens it signs
+	// the iss of the tokens that the key signs
 	Issuer string `json:"issuer,omitempty"`
-	// PKCS #8, sealed by the keyset
+	// the private key in PKCS #8, sealed by the keyset
 	PrivateSealed []byte `json:"-"`
-	// PKIX
+	// the public key in PKIX
 	Public []byte `json:"public,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
-	// no token it has signed expires later; unset: it has signed none
+	// when the last token that the key signed expires; unset: it signed none
 	TokensUntil  *time.Time `json:"tokens_until,omitempty"`
 	selectValues sql.SelectValues
 }

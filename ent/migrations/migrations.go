@@ -1,5 +1,5 @@
-// Package migrations carries the SQL migrations, one folder a dialect, in the
-// binary. They are planned by plan/ and applied by server/database.
+// Package migrations owns the SQL migrations, one folder for each dialect, and puts
+// them into the binary. plan/ writes them, and server/database applies them.
 package migrations
 
 import "embed"

@@ -7,20 +7,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// ClientLogo is the image of a client, as it is served.
+// ClientLogo holds the images of clients, as they are served.
 type ClientLogo struct {
 	ent.Schema
 }
 
-// Fields of the ClientLogo.
+// Fields returns the columns.
 func (ClientLogo) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("client_id", uuid.UUID{}).Immutable(),
-		field.Bytes("png").Comment("our own encoding, never the bytes that were uploaded"),
+		field.Bytes("png").Comment("encoded by the server, never the uploaded bytes"),
 	}
 }
 
-// Edges of the ClientLogo.
+// Edges returns the reference to the client.
 func (ClientLogo) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("client", OAuthClient.Type).Ref("logo").Field("client_id").Unique().Required().Immutable(),

@@ -7,30 +7,30 @@ import (
 	"entgo.io/ent/schema/field"
 )
 
-// SigningKey is a key of the built-in issuer.
+// SigningKey holds the keys of the built-in issuer.
 type SigningKey struct {
 	ent.Schema
 }
 
-// Fields of the SigningKey.
+// Fields returns the columns.
 func (SigningKey) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("id").Immutable().NotEmpty().Comment("the kid"),
-		field.String("issuer").Immutable().Comment("the iss of the tokens it signs"),
-		field.Bytes("private_sealed").Sensitive().Comment("PKCS #8, sealed by the keyset"),
-		field.Bytes("public").Immutable().Comment("PKIX"),
+		field.String("id").Immutable().NotEmpty().Comment("the kid of the key"),
+		field.String("issuer").Immutable().Comment("the iss of the tokens that the key signs"),
+		field.Bytes("private_sealed").Sensitive().Comment("the private key in PKCS #8, sealed by the keyset"),
+		field.Bytes("public").Immutable().Comment("the public key in PKIX"),
 		field.Time("created_at").Default(time.Now).Immutable(),
-		field.Time("tokens_until").Optional().Nillable().Comment("no token it has signed expires later; unset: it has signed none"),
+		field.Time("tokens_until").Optional().Nillable().Comment("when the last token that the key signed expires; unset: it signed none"),
 	}
 }
 
-// KeysetCheck is the one row that tells at start-up whether the keyset is the
-// one this database was made with.
+// KeysetCheck holds one row. At start it shows whether the keyset is the one that
+// this database was created with.
 type KeysetCheck struct {
 	ent.Schema
 }
 
-// Fields of the KeysetCheck.
+// Fields returns the columns.
 func (KeysetCheck) Fields() []ent.Field {
 	return []ent.Field{
 		field.Int("id").Immutable(),

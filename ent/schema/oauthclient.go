@@ -1,5 +1,6 @@
-// Package schema describes the tables. It is written by hand; everything else
-// in ent/ is generated from it.
+// Package schema owns the tables: their columns, indexes and references. It is
+// written by hand, and the rest of ent/ is generated from it. It must not know what
+// the rows mean: the packages of the server do.
 package schema
 
 import (
@@ -12,35 +13,35 @@ import (
 )
 
 // Binding is one enabled API of a client, as the column application_bindings
-// keeps it.
+// stores it.
 type Binding struct {
 	// ApplicationID names the application that offers the API. Never empty.
 	ApplicationID string `json:"application_id"`
-	// HasConfig tells an absent configuration from one without settings.
+	// HasConfig distinguishes an absent configuration from one without settings.
 	HasConfig bool `json:"has_config,omitempty"`
-	// JSONConfig is a JSON object. Nil: no settings were given.
+	// JSONConfig is a JSON object. Nil: the configuration has no settings.
 	JSONConfig map[string]any `json:"json_config,omitzero"`
 }
 
-// OAuthClient is one registered client and the secret it has now. (ent keeps
-// the name Client for itself.)
-//
-// The secret lives on this row so that a rotation is one conditional UPDATE.
+// OAuthClient holds the registered clients, each with its current secret. The
+// secret is in this row so that a rotation is one conditional UPDATE. ent reserves
+// the name Client.
 type OAuthClient struct {
 	ent.Schema
 }
 
-// Fields of the OAuthClient.
+// Fields returns the columns.
 func (OAuthClient) Fields() []ent.Field {
 	return append(contractFields(), secretFields()...)
 }
 
-// contractFields are what the wire contract shows, and the bookkeeping beside it.
+// contractFields returns the columns that the wire contract shows, and id,
+// organisation and revision.
 func contractFields() []ent.Field {
 	return []ent.Field{
 		field.UUID("id", uuid.UUID{}).Immutable(),
 		field.String("organisation").Immutable().NotEmpty(),
-		field.Int64("revision").Default(1).Comment("counts the changes of the client, creation included"),
+		field.Int64("revision").Default(1).Comment("the number of changes of the client; the creation counts"),
 		field.Time("created_at").Immutable(),
 		field.Time("updated_at"),
 		field.String("name"),
@@ -61,11 +62,11 @@ func contractFields() []ent.Field {
 		field.Bool("frontchannel_logout_session_required"),
 		field.JSON("post_logout_redirect_uris", []string{}),
 		field.Bool("is_verified"),
-		field.String("logo_hash").Optional().Nillable().Comment("names the logo in its URL; unset: no logo"),
+		field.String("logo_hash").Optional().Nillable().Comment("the name of the logo in its URL; unset: no logo"),
 	}
 }
 
-// secretFields are all unset for a public client, which has no secret.
+// secretFields returns the columns of the secret. All are unset for a public client.
 func secretFields() []ent.Field {
 	return []ent.Field{
 		field.Bool("has_secret").Immutable(),
@@ -79,15 +80,16 @@ func secretFields() []ent.Field {
 	}
 }
 
-// Edges of the OAuthClient. Its events have no edge: they outlive it.
+// Edges returns the reference to the logo. Events have none: they stay after the
+// client is deleted.
 func (OAuthClient) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("logo", ClientLogo.Type).Unique().Annotations(entsql.OnDelete(entsql.Cascade)),
 	}
 }
 
-// Indexes of the OAuthClient serve ListClients: by organisation, with and
-// without the application, in the order of creation.
+// Indexes returns the indexes for ListClients: by organisation, with and without
+// the application, in the order of creation.
 func (OAuthClient) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("organisation", "created_at", "id"),

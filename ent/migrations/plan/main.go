@@ -1,10 +1,17 @@
-// Command plan writes the SQL migrations that take a migrated database to the
+// Command plan writes the SQL migrations that bring a migrated database to the
 // schema in ent/schema, one for each dialect whose schema differs:
 //
 //	go run ./ent/migrations/plan [NAME]
 //
-// It needs no database server. It runs as part of `go generate ./ent`, from the
-// folder ent.
+// It needs no database server. `go generate ./ent` runs it, in the folder ent.
+//
+// It does not recognise a renamed column: it would drop the column and its values.
+// Such a migration is written by hand, like 20261126113000_api_of_an_event.sql, with
+// the same change in postgres/schema.hcl. Then, in the folder ent,
+//
+//	go run ./migrations/plan -hash
+//
+// accepts the new files into each atlas.sum.
 package main
 
 import (
@@ -16,9 +23,10 @@ import (
 	"time"
 
 	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/sqltool"
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
-	_ "github.com/mattn/go-sqlite3" // the dev database
+	_ "github.com/mattn/go-sqlite3" // the database that migrations are replayed on
 )
 
 func main() {
@@ -26,7 +34,11 @@ func main() {
 	if len(os.Args) > 1 {
 		name = os.Args[1]
 	}
-	if err := plan(context.Background(), name); err != nil {
+	run := func() error { return plan(context.Background(), name) }
+	if name == "-hash" {
+		run = hash
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "plan migration:", err)
 		os.Exit(1)
 	}
@@ -38,7 +50,7 @@ func plan(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // it is in memory, nothing is lost
+	defer db.Close() //nolint:errcheck // a database in memory has nothing to lose
 	driver := entsql.OpenDB(dialect.SQLite, db)
 	if err := planSQLite(ctx, driver, name); err != nil {
 		return fmt.Errorf("for SQLite: %w", err)
@@ -49,8 +61,26 @@ func plan(ctx context.Context, name string) error {
 	return nil
 }
 
-// upOnly writes goose files without a Down: the Down that is planned for a
-// rebuilt SQLite table is wrong, and nobody goes back by throwing data away.
+// hash writes the atlas.sum of each folder.
+func hash() error {
+	for _, path := range []string{sqliteFolder, postgresFolder} {
+		folder, err := sqltool.NewGooseDir(path)
+		if err != nil {
+			return err
+		}
+		sum, err := folder.Checksum()
+		if err != nil {
+			return err
+		}
+		if err := migrate.WriteSumFile(folder, sum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upOnly formats goose files without a Down. The Down that atlas plans for a rebuilt
+// SQLite table is wrong, and going back would discard data.
 func upOnly() migrate.Formatter {
 	formatter, err := migrate.NewTemplateFormatter(
 		template.Must(template.New("name").Parse(time.Now().UTC().Format("20060102150405")+`_{{ .Name }}.sql`)),

@@ -19,17 +19,17 @@ import (
 
 const (
 	postgresFolder = "migrations/postgres"
-	// recordFile is the schema that the migrations in the folder lead to. There is
-	// no PostgreSQL in memory to replay them on, so the plan is made against this
-	// record; that it is true is tested on a real server, by server/database.
+	// recordFile holds the schema that the migrations in the folder lead to. There is
+	// no PostgreSQL in memory to replay them on, so plan compares with this record. A
+	// test in server/database compares the record with a real server.
 	recordFile = postgresFolder + "/schema.hcl"
-	// postgresVersion is the oldest that the SQL is planned for.
+	// postgresVersion is the oldest version that the SQL is planned for.
 	postgresVersion = "140000"
 	publicSchema    = "public"
 )
 
-// planPostgres plans the difference to the recorded schema, and records the new
-// one.
+// planPostgres plans the difference between the recorded schema and ent/schema, and
+// records the new schema.
 func planPostgres(ctx context.Context, driver *entsql.Driver, name string) error {
 	desired, err := desiredPostgres(ctx, driver)
 	if err != nil {
@@ -79,7 +79,7 @@ func writeRecord(desired *atlas.Schema) error {
 	return os.WriteFile(recordFile, record, 0o644) //nolint:gosec // a source file
 }
 
-// desiredPostgres is what ent makes of ent/schema for PostgreSQL.
+// desiredPostgres translates ent/schema for PostgreSQL.
 func desiredPostgres(ctx context.Context, driver *entsql.Driver) (*atlas.Schema, error) {
 	ent, err := schema.NewMigrate(posing{driver})
 	if err != nil {
@@ -99,8 +99,8 @@ func desiredPostgres(ctx context.Context, driver *entsql.Driver) (*atlas.Schema,
 	return desired, nil
 }
 
-// nameDefault spells out which identity ent means: without that the record
-// could not be read again.
+// nameDefault writes out the kind of identity that ent means. Atlas cannot read the
+// record without it.
 func nameDefault(column *atlas.Column) {
 	for _, attribute := range column.Attrs {
 		if identity, ok := attribute.(*postgres.Identity); ok && identity.Generation == "" {
@@ -109,11 +109,11 @@ func nameDefault(column *atlas.Column) {
 	}
 }
 
-// posing answers the one question that ent asks PostgreSQL before it translates
-// a schema: which version it is.
+// posing stands in for PostgreSQL. Before ent translates a schema, it asks the
+// server only for its version.
 type posing struct{ *entsql.Driver }
 
-// Dialect is what ent translates to.
+// Dialect returns the dialect that ent translates to.
 func (posing) Dialect() string { return dialect.Postgres }
 
 // Query answers every query with the version.

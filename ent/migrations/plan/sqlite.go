@@ -13,10 +13,12 @@ import (
 	entmigrate "clientsd/ent/migrate"
 )
 
-// planSQLite replays the migrations there are on an empty database in memory,
-// and plans the difference.
+const sqliteFolder = "migrations/sqlite"
+
+// planSQLite replays the existing migrations on an empty database in memory, and
+// plans the difference between the result and ent/schema.
 func planSQLite(ctx context.Context, driver *entsql.Driver, name string) error {
-	folder, err := sqltool.NewGooseDir("migrations/sqlite")
+	folder, err := sqltool.NewGooseDir(sqliteFolder)
 	if err != nil {
 		return err
 	}
