@@ -8,7 +8,7 @@ import type { ErrorInfo } from "./src/google/rpc/error_details_pb.js";
 
 /** A field of the request that breaks a rule. */
 export interface FieldViolation {
-  /** The field, as in the request: `clientId`, or `applicationBindings[0].applicationId`. */
+  /** The name of the field in the request: `clientId`, or `applicationBindings[0].applicationId`. */
   field: string;
   /** The rule, for programs: `string.uuid`. */
   rule: string;
@@ -16,7 +16,7 @@ export interface FieldViolation {
   message: string;
 }
 
-/** Why a call failed, for programs. A later service may have more reasons. */
+/** Why a call failed, for programs. A later version of the service may add reasons. */
 export type Reason =
   | "INSUFFICIENT_SCOPE"
   | "CLIENT_NOT_FOUND"
@@ -26,22 +26,24 @@ export type Reason =
   | "IDEMPOTENCY_KEY_IN_USE"
   | "IDEMPOTENCY_MISMATCH"
   | "SUPERSEDED"
+  | "CONFLICT"
+  | "OUTCOME_UNKNOWN"
   | "SECRET_DAMAGED"
   | (string & {});
 
-/** The fields that break a rule, if that is why the call failed; otherwise none. */
+/** Returns the fields that break a rule. Empty: the call failed for another reason. */
 export function violations(error: unknown): FieldViolation[] {
   return details(error, ViolationsSchema)
     .flatMap((detail) => detail.violations)
     .map(({ field, ruleId, message }) => ({ field: pathOf(field), rule: ruleId, message }));
 }
 
-/** Why the call failed, if the service gives a reason beside the error's code. */
+/** Returns why the call failed. Undefined: the code of the error says everything. */
 export function reason(error: unknown): Reason | undefined {
   return infoOf(error)?.reason;
 }
 
-/** The scope that the access token lacks, if that is why the call failed. */
+/** Returns the scope that the access token lacks. Undefined: the call failed for another reason. */
 export function scopeNeeded(error: unknown): string | undefined {
   const info = infoOf(error);
   return info?.reason === "INSUFFICIENT_SCOPE" ? info.metadata["scope"] : undefined;
@@ -55,7 +57,7 @@ function details<Desc extends DescMessage>(error: unknown, schema: Desc): Messag
   return error instanceof ConnectError ? error.findDetails(schema) : [];
 }
 
-/** Writes a path with the names that fields have in JavaScript. */
+/** Writes a path with the names of the fields in JavaScript. */
 function pathOf(path: FieldPath | undefined): string {
   const steps = path?.elements.map(({ fieldName, subscript }) => {
     const name = fieldName.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,6 +1,6 @@
 /**
- * The client of clientsd: typed calls over any transport of Connect, and what
- * its errors say. Messages and services are generated from the proto files.
+ * The client of clientsd: typed calls over any Connect transport, and functions
+ * that read errors. Messages and services are generated from the proto files.
  */
 import { createClient } from "@connectrpc/connect";
 import type { Client as ClientOf, Transport } from "@connectrpc/connect";
@@ -22,23 +22,23 @@ export * from "./src/xeonr/auth/api/v1/clients_service_pb.js";
 export * from "./src/zitadel/management/v1/management_pb.js";
 export * from "./src/zitadel/v1/object_pb.js";
 
-/** How to reach a service: over a transport, or at a URL and by a transport made for it. */
+/** How to reach a service: over a transport, or at a URL over a transport that is created for it. */
 export type Options = {
-  /** The access token. Without it only `getPublicClients` answers. */
+  /** The access token. Only `getPublicClients` works without it. */
   token?: Token | undefined;
 } & ({ transport: Transport } | { baseUrl: string; createTransport: TransportFactory });
 
-/** One client a service. */
+/** One client for each service. */
 export interface Clients {
   /** Creates, reads, changes and deletes OAuth clients, and rotates their secrets. */
   readonly clients: ClientOf<typeof ClientsService>;
-  /** Verifies secrets. */
+  /** Verifies secrets, revokes the previous secret, lists events. */
   readonly secrets: ClientOf<typeof SecretsService>;
-  /** The one method of ZITADEL's management API that is served. */
+  /** Rotates a secret with the one method of ZITADEL's management API that is served. */
   readonly management: ClientOf<typeof ManagementService>;
 }
 
-/** Makes the clients of a service. Nothing is sent before the first call. */
+/** Creates the clients. It sends nothing before the first call. */
 export function createClients(options: Options): Clients {
   const transport = transportOf(options);
   return {

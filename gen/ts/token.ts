@@ -1,16 +1,16 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
 
 /**
- * An access token, or a function that returns one. The function is called
- * before every call, so it should remember the token until it expires; if it
- * fails, the call does, and nothing is sent.
+ * An access token, or a function that returns one. The function runs before every
+ * call, so it should keep the token until it expires. If the function fails, the
+ * call fails and nothing is sent.
  */
 export type Token = string | (() => string | Promise<string>);
 
-/** Makes a transport, as `createConnectTransport` of `@connectrpc/connect-web` does. */
+/** Creates a transport, as `createConnectTransport` of `@connectrpc/connect-web` does. */
 export type TransportFactory = (options: { baseUrl: string; interceptors: Interceptor[] }) => Transport;
 
-/** Sends the token with every call, for a transport that you make yourself. */
+/** Returns an interceptor that sends the token with every call, for your own transport. */
 export function bearer(token: Token): Interceptor {
   return (next) => async (request) => {
     await authorise(request.header, token);
@@ -18,7 +18,7 @@ export function bearer(token: Token): Interceptor {
   };
 }
 
-/** Does as {@link bearer} for a transport that is made already and takes no more interceptors. */
+/** Does the same as {@link bearer} for an existing transport, which takes no more interceptors. */
 export function authorised(transport: Transport, token: Token): Transport {
   return {
     unary: async (method, signal, timeoutMs, header, ...rest) =>
