@@ -22,14 +22,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ObjectDetails says which change of an object an answer reflects.
+// ObjectDetails describes the last change of an object.
 type ObjectDetails struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How often the object was changed, creation included. Never 0.
+	// The number of changes of the object. The creation counts. Never 0.
 	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// When the object was created, in milliseconds.
+	// When the object was created, to the millisecond.
 	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	// When the object was last changed, in milliseconds.
+	// When the object was last changed, to the millisecond.
 	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	// The organisation that owns the object. Never empty.
 	ResourceOwner string `protobuf:"bytes,4,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`

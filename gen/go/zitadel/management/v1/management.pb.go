@@ -23,12 +23,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// RegenerateOIDCClientSecretRequest names the client whose secret is rotated.
+// RegenerateOIDCClientSecretRequest is the request of RegenerateOIDCClientSecret.
 type RegenerateOIDCClientSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The application that owns the client. Empty is refused.
 	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	// The client. Empty is refused; what is no UUID is no client.
+	// The client. Empty is refused. An id that is not a UUID is not found.
 	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -78,12 +78,12 @@ func (x *RegenerateOIDCClientSecretRequest) GetAppId() string {
 	return ""
 }
 
-// RegenerateOIDCClientSecretResponse carries the new secret.
+// RegenerateOIDCClientSecretResponse is the answer of RegenerateOIDCClientSecret.
 type RegenerateOIDCClientSecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new secret, in the clear. Never empty.
 	ClientSecret string `protobuf:"bytes,1,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	// The change that the rotation is.
+	// The client after the rotation.
 	Details       *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

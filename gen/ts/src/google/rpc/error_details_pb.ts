@@ -13,30 +13,30 @@ export const file_google_rpc_error_details: GenFile = /*@__PURE__*/
   fileDesc("Ch5nb29nbGUvcnBjL2Vycm9yX2RldGFpbHMucHJvdG8SCmdvb2dsZS5ycGMikwEKCUVycm9ySW5mbxIOCgZyZWFzb24YASABKAkSDgoGZG9tYWluGAIgASgJEjUKCG1ldGFkYXRhGAMgAygLMiMuZ29vZ2xlLnJwYy5FcnJvckluZm8uTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw");
 
 /**
- * ErrorInfo says to a program why a call failed. It is the one message of
- * google/rpc/error_details.proto that errors of this service carry, with the
- * original's names and numbers. The TypeScript SDK has it from here; Go has the
- * original from genproto.
+ * ErrorInfo tells a program why a call failed. It is the only message of
+ * google/rpc/error_details.proto that this service sends. Names and numbers are
+ * the same as in the original. The TypeScript SDK is generated from this file; Go
+ * code uses the original, from genproto.
  *
  * @generated from message google.rpc.ErrorInfo
  */
 export type ErrorInfo = Message<"google.rpc.ErrorInfo"> & {
   /**
-   * Why the call failed, a constant in capitals. Never empty.
+   * Why the call failed: a constant in capital letters. Never empty.
    *
    * @generated from field: string reason = 1;
    */
   reason: string;
 
   /**
-   * Whose constant the reason is: "clientsd".
+   * The service that defines the reason: "clientsd".
    *
    * @generated from field: string domain = 2;
    */
   domain: string;
 
   /**
-   * What the reason is about, such as the missing `scope`. Empty: nothing more.
+   * Details of the reason, such as the missing `scope`. Empty: none.
    *
    * @generated from field: map<string, string> metadata = 3;
    */

@@ -15,27 +15,27 @@ export const file_zitadel_v1_object: GenFile = /*@__PURE__*/
   fileDesc("Chd6aXRhZGVsL3YxL29iamVjdC5wcm90bxIKeml0YWRlbC52MSKdAQoNT2JqZWN0RGV0YWlscxIQCghzZXF1ZW5jZRgBIAEoBBIxCg1jcmVhdGlvbl9kYXRlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjaGFuZ2VfZGF0ZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcmVzb3VyY2Vfb3duZXIYBCABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
- * ObjectDetails says which change of an object an answer reflects.
+ * ObjectDetails describes the last change of an object.
  *
  * @generated from message zitadel.v1.ObjectDetails
  */
 export type ObjectDetails = Message<"zitadel.v1.ObjectDetails"> & {
   /**
-   * How often the object was changed, creation included. Never 0.
+   * The number of changes of the object. The creation counts. Never 0.
    *
    * @generated from field: uint64 sequence = 1;
    */
   sequence: bigint;
 
   /**
-   * When the object was created, in milliseconds.
+   * When the object was created, to the millisecond.
    *
    * @generated from field: google.protobuf.Timestamp creation_date = 2;
    */
   creationDate?: Timestamp | undefined;
 
   /**
-   * When the object was last changed, in milliseconds.
+   * When the object was last changed, to the millisecond.
    *
    * @generated from field: google.protobuf.Timestamp change_date = 3;
    */

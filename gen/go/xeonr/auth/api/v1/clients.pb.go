@@ -24,18 +24,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A Client is an OAuth client: an application that asks for tokens.
+// Client is an OAuth client: an application that asks for tokens.
 //
-// A JSON answer writes every field out, also false booleans, empty strings and
-// empty lists. Only the fields marked optional are absent when unset.
+// A JSON answer contains every field, also false booleans, empty strings and
+// empty lists. Only the fields marked optional are absent when they are unset.
 type Client struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id of the client: a UUID, chosen by the server, never empty.
 	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	// The client's secret, in the clear.
 	//
-	// Absent unless the caller asked for it and may have it, and always absent
-	// for a public client, which has none.
+	// Absent unless the caller asked for it and may have it. Always absent for a
+	// public client, which has no secret.
 	ClientSecret *string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3,oneof" json:"client_secret,omitempty"`
 	// The name shown to people. Never empty.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
@@ -59,11 +59,11 @@ type Client struct {
 	Description string `protobuf:"bytes,12,opt,name=description,proto3" json:"description,omitempty"`
 	// Whether an administrator has verified the client.
 	IsVerified bool `protobuf:"varint,13,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
-	// The application that owns the client. Absent: none does.
+	// The application that owns the client. Absent: no application owns it.
 	ApplicationId *string `protobuf:"bytes,14,opt,name=application_id,json=applicationId,proto3,oneof" json:"application_id,omitempty"`
 	// Whether the client uses managed buckets. Only true for a confidential client.
 	UsesManagedBuckets bool `protobuf:"varint,15,opt,name=uses_managed_buckets,json=usesManagedBuckets,proto3" json:"uses_managed_buckets,omitempty"`
-	// The APIs enabled for the client. Empty: none is.
+	// The APIs that are enabled for the client. Empty: none.
 	ApplicationBindings []*ApplicationBinding `protobuf:"bytes,16,rep,name=application_bindings,json=applicationBindings,proto3" json:"application_bindings,omitempty"`
 	// The ids of the clients whose delegated tokens are accepted (RFC 8693).
 	// Empty: no delegation is accepted.
@@ -80,17 +80,17 @@ type Client struct {
 	FrontchannelLogoutSessionRequired bool `protobuf:"varint,22,opt,name=frontchannel_logout_session_required,json=frontchannelLogoutSessionRequired,proto3" json:"frontchannel_logout_session_required,omitempty"`
 	// Where a user agent may be sent after logout. Empty: nowhere.
 	PostLogoutRedirectUris []string `protobuf:"bytes,23,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	// Which secret the client has now: 1 for the one it was created with, one
-	// more for each rotation, and 1,000,000 more for each accepted restore of a
-	// backup. Absent: it has none.
+	// The version of the current secret. Version 1 is the secret that the client
+	// was created with. Each rotation adds 1. Each accepted restore of a backup
+	// adds 1,000,000. Absent: the client has no secret.
 	SecretVersion *int64 `protobuf:"varint,100,opt,name=secret_version,json=secretVersion,proto3,oneof" json:"secret_version,omitempty"`
-	// When that secret was made. Absent: the client has none.
+	// When the current secret was created. Absent: the client has no secret.
 	SecretCreatedAt *timestamppb.Timestamp `protobuf:"bytes,101,opt,name=secret_created_at,json=secretCreatedAt,proto3" json:"secret_created_at,omitempty"`
-	// Until when the secret before that is valid as well, or was: it may be past.
-	// Absent: it ended with the rotation.
+	// When the previous secret stops being valid. May be in the past. Absent: it
+	// ended with the rotation.
 	PreviousSecretExpiresAt *timestamppb.Timestamp `protobuf:"bytes,102,opt,name=previous_secret_expires_at,json=previousSecretExpiresAt,proto3" json:"previous_secret_expires_at,omitempty"`
-	// When the secret before was last presented in that time, to the minute.
-	// Absent: it was not.
+	// When the previous secret was last presented while it was valid, to the
+	// minute. Absent: it was not presented.
 	PreviousSecretLastUsedAt *timestamppb.Timestamp `protobuf:"bytes,103,opt,name=previous_secret_last_used_at,json=previousSecretLastUsedAt,proto3" json:"previous_secret_last_used_at,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
@@ -315,7 +315,7 @@ func (x *Client) GetPreviousSecretLastUsedAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// A PublicClient is what anyone may know of a client, without a token.
+// PublicClient is what everyone may know about a client, without a token.
 type PublicClient struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id of the client: a UUID, never empty.
@@ -329,11 +329,11 @@ type PublicClient struct {
 	// What the application does, for people. Never empty.
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	// Whether an administrator has verified the client: "true" or "false".
-	// A string, as the mirrored contract has it.
+	// A string, because the mirrored contract has a string here.
 	IsVerified string `protobuf:"bytes,6,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
 	// When the client was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	// The APIs enabled for the client. Empty: none is.
+	// The APIs that are enabled for the client. Empty: none.
 	ApplicationBindings []*ApplicationBinding `protobuf:"bytes,8,rep,name=application_bindings,json=applicationBindings,proto3" json:"application_bindings,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -425,12 +425,12 @@ func (x *PublicClient) GetApplicationBindings() []*ApplicationBinding {
 	return nil
 }
 
-// An ApplicationBinding enables one API for a client.
+// ApplicationBinding enables one API for a client.
 type ApplicationBinding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The application that offers the API. Empty is refused; unique in a list.
+	// The application that offers the API. Unique in a list. Empty is refused.
 	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	// How the API is configured for the client. Absent: as the API's defaults.
+	// The configuration of the API for the client. Absent: the API's defaults.
 	Config        *ApplicationBindingConfig `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -480,12 +480,12 @@ func (x *ApplicationBinding) GetConfig() *ApplicationBindingConfig {
 	return nil
 }
 
-// An ApplicationBindingConfig carries the settings of one enabled API.
+// ApplicationBindingConfig carries the settings of one enabled API.
 type ApplicationBindingConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The settings, a free JSON object the registry keeps but does not read.
-	// Absent: no settings. NaN and the infinities are refused, JSON has none, and
-	// so is nesting deeper than 32 levels.
+	// The settings: any JSON object. The registry stores it and does not read it.
+	// Absent: no settings. Refused are NaN and the infinities, which JSON does not
+	// have, and objects nested deeper than 32 levels.
 	JsonConfig    *structpb.Struct `protobuf:"bytes,1,opt,name=json_config,json=jsonConfig,proto3" json:"json_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -24,23 +24,22 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// RegenerateSecretRequest names the client whose secret is rotated.
+// RegenerateSecretRequest is the request of RegenerateSecret.
 type RegenerateSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client. Empty is refused.
 	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// Whether the answer carries the new secret. False or absent: it does not,
-	// and the rotation happens all the same.
+	// Whether the answer carries the new secret. False or absent: the secret is
+	// rotated, and the answer does not carry it.
 	IncludeSecret bool `protobuf:"varint,2,opt,name=include_secret,json=includeSecret,proto3" json:"include_secret,omitempty"`
-	// How long the secret that is valid now stays valid beside the new one. Ends
-	// any earlier such secret. Absent or 0: it is invalid at once. At most what
-	// the operator allows, 30 days by default.
+	// How long the current secret stays valid alongside the new one. An overlap of
+	// an earlier rotation ends. Absent or 0: the current secret becomes invalid
+	// immediately. The operator sets the maximum, 30 days by default.
 	PreviousSecretValidFor *durationpb.Duration `protobuf:"bytes,100,opt,name=previous_secret_valid_for,json=previousSecretValidFor,proto3" json:"previous_secret_valid_for,omitempty"`
-	// Rotate only if this is the client's secret version. Absent: rotate
-	// whichever it is.
+	// Rotate only if the client's secret has this version. Absent: rotate any version.
 	ExpectedSecretVersion *int64 `protobuf:"varint,101,opt,name=expected_secret_version,json=expectedSecretVersion,proto3,oneof" json:"expected_secret_version,omitempty"`
-	// Why the secret is rotated, for the event. Absent or empty: not said. No
-	// place for a secret: events are shown to everyone who may read clients.
+	// Why the secret is rotated, for the event. Absent or empty: no reason. Do not
+	// put a secret here: everyone who may read clients sees the events.
 	Reason        *string `protobuf:"bytes,102,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -111,11 +110,11 @@ func (x *RegenerateSecretRequest) GetReason() string {
 	return ""
 }
 
-// CreateClientRequest describes the client to register.
+// CreateClientRequest is the request of CreateClient: the client to register.
 type CreateClientRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether the client is confidential: gets a secret. False or absent: it is
-	// public and never has one.
+	// Whether the client is confidential and gets a secret. False or absent: the
+	// client is public and never has a secret.
 	HasSecret bool `protobuf:"varint,1,opt,name=has_secret,json=hasSecret,proto3" json:"has_secret,omitempty"`
 	// The name shown to people. Empty is refused.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
@@ -137,12 +136,12 @@ type CreateClientRequest struct {
 	// Whether the client uses managed buckets. Absent: false. Only a
 	// confidential client may set it.
 	UsesManagedBuckets bool `protobuf:"varint,10,opt,name=uses_managed_buckets,json=usesManagedBuckets,proto3" json:"uses_managed_buckets,omitempty"`
-	// The application that owns the client. Absent or empty: none does.
+	// The application that owns the client. Absent or empty: no application owns it.
 	ApplicationId *string `protobuf:"bytes,11,opt,name=application_id,json=applicationId,proto3,oneof" json:"application_id,omitempty"`
-	// The APIs to enable, each application once. Empty: none.
+	// The APIs to enable, at most one for each application. Empty: none.
 	ApplicationBindings []*ApplicationBinding `protobuf:"bytes,12,rep,name=application_bindings,json=applicationBindings,proto3" json:"application_bindings,omitempty"`
 	// The ids of the clients whose delegated tokens are accepted (RFC 8693).
-	// Empty: none. They need not exist.
+	// Empty: none. The clients need not exist.
 	AllowedDelegators []string `protobuf:"bytes,13,rep,name=allowed_delegators,json=allowedDelegators,proto3" json:"allowed_delegators,omitempty"`
 	// The back-channel logout endpoint: https, or http to a loopback host.
 	// Absent or empty: none.
@@ -158,8 +157,8 @@ type CreateClientRequest struct {
 	// Where a user agent may be sent after logout, under the rules of
 	// `redirect_uri`. Empty: nowhere.
 	PostLogoutRedirectUris []string `protobuf:"bytes,18,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	// Whether the client is verified. Absent: false. Ignored, and false, unless
-	// the caller has the scope admin.
+	// Whether the client is verified. Absent: false. Without the scope admin this
+	// field is ignored, and the client is not verified.
 	IsVerified    bool `protobuf:"varint,19,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -328,7 +327,7 @@ func (x *CreateClientRequest) GetIsVerified() bool {
 	return false
 }
 
-// CreateClientResponse carries the registered client.
+// CreateClientResponse is the answer of CreateClient.
 type CreateClientResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client, with its secret if it has one.
@@ -374,13 +373,13 @@ func (x *CreateClientResponse) GetClient() *Client {
 	return nil
 }
 
-// GetClientRequest names a client.
+// GetClientRequest is the request of GetClient.
 type GetClientRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client. Empty is refused.
 	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// Whether the answer carries the current secret. False or absent: it does
-	// not. Showing a secret is recorded as an event before it is shown.
+	// Whether the answer carries the current secret. An event is recorded before
+	// the secret is shown. False or absent: the answer does not carry it.
 	IncludeSecret bool `protobuf:"varint,2,opt,name=include_secret,json=includeSecret,proto3" json:"include_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -430,10 +429,10 @@ func (x *GetClientRequest) GetIncludeSecret() bool {
 	return false
 }
 
-// GetClientResponse carries one client.
+// GetClientResponse is the answer of GetClient.
 type GetClientResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The client, with its secret only if that was asked for.
+	// The client, with its secret only if the request asked for it.
 	Client        *Client `protobuf:"bytes,1,opt,name=client,json=Client,proto3" json:"client,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -476,15 +475,15 @@ func (x *GetClientResponse) GetClient() *Client {
 	return nil
 }
 
-// ListClientsRequest selects clients of the caller's organisation.
+// ListClientsRequest is the request of ListClients.
 type ListClientsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only the clients this application owns. Absent or empty: all clients.
+	// Only clients that this application owns. Absent or empty: all clients.
 	ApplicationId *string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3,oneof" json:"application_id,omitempty"`
-	// At most so many clients in the answer, up to 1000. Absent or 0: all of
-	// them, in one answer.
+	// The largest number of clients in the answer, up to 1000. Absent or 0: all
+	// clients, in one answer.
 	PageSize *int32 `protobuf:"varint,100,opt,name=page_size,json=pageSize,proto3,oneof" json:"page_size,omitempty"`
-	// The `nextPageToken` of the answer before. Absent or empty: the first page.
+	// The `nextPageToken` of the previous answer. Absent or empty: the first page.
 	PageToken     *string `protobuf:"bytes,101,opt,name=page_token,json=pageToken,proto3,oneof" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -541,13 +540,12 @@ func (x *ListClientsRequest) GetPageToken() string {
 	return ""
 }
 
-// ListClientsResponse carries the selected clients.
+// ListClientsResponse is the answer of ListClients.
 type ListClientsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The clients in the order of their creation, without secrets.
 	Clients []*Client `protobuf:"bytes,1,rep,name=clients,json=Clients,proto3" json:"clients,omitempty"`
-	// What to send as `pageToken` for the page after this one. Absent: this was
-	// the last.
+	// The `pageToken` of the next page. Absent: this page is the last.
 	NextPageToken *string `protobuf:"bytes,100,opt,name=next_page_token,json=nextPageToken,proto3,oneof" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -597,13 +595,15 @@ func (x *ListClientsResponse) GetNextPageToken() string {
 	return ""
 }
 
-// UpdateClientRequest says what to change.
+// UpdateClientRequest is the request of UpdateClient.
 //
-// Without `update_mask` every field that is set is changed; a list counts as
-// set when it is not empty. With it exactly the named fields are: a named
-// nullable field that is unset or empty is cleared, a named list that is empty
-// is cleared, a named boolean that is unset becomes false, and a named field
-// that may not be empty is refused when it is unset.
+// Without `update_mask`, every field that is set is changed. A list counts as set
+// if it is not empty.
+//
+// With `update_mask`, exactly the named fields are changed. A named field that
+// may be absent is cleared if it is unset or empty. A named list is cleared if it
+// is empty. A named boolean becomes false if it is unset. Any other named field is
+// refused if it is unset.
 type UpdateClientRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client. Empty is refused.
@@ -624,15 +624,15 @@ type UpdateClientRequest struct {
 	SupportsDeviceCodeGrant *bool `protobuf:"varint,8,opt,name=supports_device_code_grant,json=supportsDeviceCodeGrant,proto3,oneof" json:"supports_device_code_grant,omitempty"`
 	// Whether the client may use the authorisation code grant. Absent: unchanged.
 	SupportsCodeGrant *bool `protobuf:"varint,9,opt,name=supports_code_grant,json=supportsCodeGrant,proto3,oneof" json:"supports_code_grant,omitempty"`
-	// The APIs to enable, each application once. Empty: unchanged, or cleared
-	// if the mask names it.
+	// The APIs to enable, at most one for each application. Empty: unchanged, or
+	// cleared if the mask names it.
 	ApplicationBindings []*ApplicationBinding `protobuf:"bytes,10,rep,name=application_bindings,json=applicationBindings,proto3" json:"application_bindings,omitempty"`
 	// The ids of the clients whose delegated tokens are accepted. Empty:
 	// unchanged, or cleared if the mask names it.
 	AllowedDelegators []string `protobuf:"bytes,11,rep,name=allowed_delegators,json=allowedDelegators,proto3" json:"allowed_delegators,omitempty"`
-	// Set and empty: removes the logo. Absent: unchanged. The URL the logo has
-	// is accepted and changes nothing; any other value is refused, since a logo
-	// is set by UploadClientLogo only.
+	// Set and empty: the logo is removed. Absent: unchanged. The current URL of the
+	// logo changes nothing. Every other value is refused: only UploadClientLogo sets
+	// a logo.
 	LogoUrl *string `protobuf:"bytes,12,opt,name=logo_url,json=logoUrl,proto3,oneof" json:"logo_url,omitempty"`
 	// The back-channel logout endpoint. Absent: unchanged. Empty: none.
 	BackchannelLogoutUri *string `protobuf:"bytes,13,opt,name=backchannel_logout_uri,json=backchannelLogoutUri,proto3,oneof" json:"backchannel_logout_uri,omitempty"`
@@ -646,8 +646,8 @@ type UpdateClientRequest struct {
 	// Where a user agent may be sent after logout. Empty: unchanged, or cleared
 	// if the mask names it.
 	PostLogoutRedirectUris []string `protobuf:"bytes,17,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	// Whether the client is verified. Absent: unchanged. Ignored unless the
-	// caller has the scope admin.
+	// Whether the client is verified. Absent: unchanged. Without the scope admin
+	// this field is ignored.
 	IsVerified *bool `protobuf:"varint,18,opt,name=is_verified,json=isVerified,proto3,oneof" json:"is_verified,omitempty"`
 	// The fields to change, by their names in this message. Absent or empty:
 	// every field that is set.
@@ -819,10 +819,10 @@ func (x *UpdateClientRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 	return nil
 }
 
-// UpdateClientResponse carries the changed client.
+// UpdateClientResponse is the answer of UpdateClient.
 type UpdateClientResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The client as it is now, without its secret.
+	// The client after the change, without its secret.
 	Client        *Client `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -865,7 +865,7 @@ func (x *UpdateClientResponse) GetClient() *Client {
 	return nil
 }
 
-// DeleteClientRequest names the client to delete.
+// DeleteClientRequest is the request of DeleteClient.
 type DeleteClientRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client. Empty is refused.
@@ -911,7 +911,7 @@ func (x *DeleteClientRequest) GetClientId() string {
 	return ""
 }
 
-// DeleteClientResponse is empty: the client is gone.
+// DeleteClientResponse is the answer of DeleteClient. It is empty.
 type DeleteClientResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -948,15 +948,15 @@ func (*DeleteClientResponse) Descriptor() ([]byte, []int) {
 	return file_xeonr_auth_api_v1_clients_service_proto_rawDescGZIP(), []int{10}
 }
 
-// UploadClientLogoRequest carries an image.
+// UploadClientLogoRequest is the request of UploadClientLogo.
 type UploadClientLogoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client. Empty is refused.
 	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// The image file, at most 2 MiB and 512×512 pixels. Of an animation the
-	// first frame is kept. Empty is refused.
+	// The image file, at most 2 MiB and 512×512 pixels. Only the first frame of an
+	// animation is kept. Empty is refused.
 	LogoData []byte `protobuf:"bytes,2,opt,name=logo_data,json=logoData,proto3" json:"logo_data,omitempty"`
-	// The type of the image, which its content must agree with. Empty is refused.
+	// The type of the image. The content must be of this type. Empty is refused.
 	ContentType   string `protobuf:"bytes,3,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1013,10 +1013,10 @@ func (x *UploadClientLogoRequest) GetContentType() string {
 	return ""
 }
 
-// UploadClientLogoResponse says where the logo is.
+// UploadClientLogoResponse is the answer of UploadClientLogo.
 type UploadClientLogoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the logo is served from now on. Never empty.
+	// Where the new logo is served. Never empty.
 	LogoUrl       string `protobuf:"bytes,1,opt,name=logo_url,json=logoUrl,proto3" json:"logo_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1059,7 +1059,7 @@ func (x *UploadClientLogoResponse) GetLogoUrl() string {
 	return ""
 }
 
-// GetPublicClientsRequest names clients.
+// GetPublicClientsRequest is the request of GetPublicClients.
 type GetPublicClientsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ids of 1 to 100 clients. Empty is refused.
@@ -1105,10 +1105,10 @@ func (x *GetPublicClientsRequest) GetClientId() []string {
 	return nil
 }
 
-// GetPublicClientsResponse carries what anyone may know of the named clients.
+// GetPublicClientsResponse is the answer of GetPublicClients.
 type GetPublicClientsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The clients by their id. An id without a client is absent.
+	// The clients by id. An id without a client is absent.
 	Clients       map[string]*PublicClient `protobuf:"bytes,1,rep,name=clients,proto3" json:"clients,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

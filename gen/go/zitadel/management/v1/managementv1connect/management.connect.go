@@ -40,13 +40,14 @@ const (
 
 // ManagementServiceClient is a client for the zitadel.management.v1.ManagementService service.
 type ManagementServiceClient interface {
-	// RegenerateOIDCClientSecret makes a new secret for a confidential client. The
-	// old secret is invalid from the moment the answer is sent. Also as
+	// RegenerateOIDCClientSecret creates a new secret for a confidential client. The
+	// old secret is invalid from the moment the answer is sent. The same method is
+	// served as
 	// POST /management/v1/projects/{project_id}/apps/{app_id}/oidc_config/_generate_client_secret
 	//
-	// Scope: oauth:clients:manage or project.app.write. Errors: NOT_FOUND, also
-	// for a project that is not the client's application; FAILED_PRECONDITION for
-	// a public client; PERMISSION_DENIED for another organisation.
+	// Scope: oauth:clients:manage or project.app.write. Errors: NOT_FOUND, also if
+	// the project is not the client's application; FAILED_PRECONDITION for a public
+	// client; PERMISSION_DENIED for another organisation.
 	RegenerateOIDCClientSecret(context.Context, *v1.RegenerateOIDCClientSecretRequest) (*v1.RegenerateOIDCClientSecretResponse, error)
 }
 
@@ -88,13 +89,14 @@ func (c *managementServiceClient) RegenerateOIDCClientSecret(ctx context.Context
 // ManagementServiceHandler is an implementation of the zitadel.management.v1.ManagementService
 // service.
 type ManagementServiceHandler interface {
-	// RegenerateOIDCClientSecret makes a new secret for a confidential client. The
-	// old secret is invalid from the moment the answer is sent. Also as
+	// RegenerateOIDCClientSecret creates a new secret for a confidential client. The
+	// old secret is invalid from the moment the answer is sent. The same method is
+	// served as
 	// POST /management/v1/projects/{project_id}/apps/{app_id}/oidc_config/_generate_client_secret
 	//
-	// Scope: oauth:clients:manage or project.app.write. Errors: NOT_FOUND, also
-	// for a project that is not the client's application; FAILED_PRECONDITION for
-	// a public client; PERMISSION_DENIED for another organisation.
+	// Scope: oauth:clients:manage or project.app.write. Errors: NOT_FOUND, also if
+	// the project is not the client's application; FAILED_PRECONDITION for a public
+	// client; PERMISSION_DENIED for another organisation.
 	RegenerateOIDCClientSecret(context.Context, *v1.RegenerateOIDCClientSecretRequest) (*v1.RegenerateOIDCClientSecretResponse, error)
 }
 

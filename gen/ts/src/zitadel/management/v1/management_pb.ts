@@ -16,7 +16,7 @@ export const file_zitadel_management_v1_management: GenFile = /*@__PURE__*/
   fileDesc("CiZ6aXRhZGVsL21hbmFnZW1lbnQvdjEvbWFuYWdlbWVudC5wcm90bxIVeml0YWRlbC5tYW5hZ2VtZW50LnYxIl8KIVJlZ2VuZXJhdGVPSURDQ2xpZW50U2VjcmV0UmVxdWVzdBIeCgpwcm9qZWN0X2lkGAEgASgJQgq6SAdyBRABGMgBEhoKBmFwcF9pZBgCIAEoCUIKukgHcgUQARjIASJsCiJSZWdlbmVyYXRlT0lEQ0NsaWVudFNlY3JldFJlc3BvbnNlEhoKDWNsaWVudF9zZWNyZXQYASABKAlCA4ABARIqCgdkZXRhaWxzGAIgASgLMhkueml0YWRlbC52MS5PYmplY3REZXRhaWxzMqcBChFNYW5hZ2VtZW50U2VydmljZRKRAQoaUmVnZW5lcmF0ZU9JRENDbGllbnRTZWNyZXQSOC56aXRhZGVsLm1hbmFnZW1lbnQudjEuUmVnZW5lcmF0ZU9JRENDbGllbnRTZWNyZXRSZXF1ZXN0Gjkueml0YWRlbC5tYW5hZ2VtZW50LnYxLlJlZ2VuZXJhdGVPSURDQ2xpZW50U2VjcmV0UmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_zitadel_v1_object]);
 
 /**
- * RegenerateOIDCClientSecretRequest names the client whose secret is rotated.
+ * RegenerateOIDCClientSecretRequest is the request of RegenerateOIDCClientSecret.
  *
  * @generated from message zitadel.management.v1.RegenerateOIDCClientSecretRequest
  */
@@ -29,7 +29,7 @@ export type RegenerateOIDCClientSecretRequest = Message<"zitadel.management.v1.R
   projectId: string;
 
   /**
-   * The client. Empty is refused; what is no UUID is no client.
+   * The client. Empty is refused. An id that is not a UUID is not found.
    *
    * @generated from field: string app_id = 2;
    */
@@ -44,7 +44,7 @@ export const RegenerateOIDCClientSecretRequestSchema: GenMessage<RegenerateOIDCC
   messageDesc(file_zitadel_management_v1_management, 0);
 
 /**
- * RegenerateOIDCClientSecretResponse carries the new secret.
+ * RegenerateOIDCClientSecretResponse is the answer of RegenerateOIDCClientSecret.
  *
  * @generated from message zitadel.management.v1.RegenerateOIDCClientSecretResponse
  */
@@ -57,7 +57,7 @@ export type RegenerateOIDCClientSecretResponse = Message<"zitadel.management.v1.
   clientSecret: string;
 
   /**
-   * The change that the rotation is.
+   * The client after the rotation.
    *
    * @generated from field: zitadel.v1.ObjectDetails details = 2;
    */
@@ -72,24 +72,26 @@ export const RegenerateOIDCClientSecretResponseSchema: GenMessage<RegenerateOIDC
   messageDesc(file_zitadel_management_v1_management, 1);
 
 /**
- * ManagementService is the one method of ZITADEL's management API that rotates
- * a client's secret, for callers that speak to ZITADEL today. Names and numbers
- * are those of the original.
+ * ManagementService has the one method of ZITADEL's management API that rotates a
+ * client's secret, for callers that call ZITADEL today. Names and numbers are
+ * the same as in the original.
  *
- * The metadata `x-zitadel-orgid` names the organisation to act in: the caller's
- * own, or any for a caller with the scope admin. Absent: the caller's own.
+ * The metadata `x-zitadel-orgid` names the organisation to act in. Only a caller
+ * with the scope admin may name another one than its own. Absent: the caller's
+ * own.
  *
  * @generated from service zitadel.management.v1.ManagementService
  */
 export const ManagementService: GenService<{
   /**
-   * RegenerateOIDCClientSecret makes a new secret for a confidential client. The
-   * old secret is invalid from the moment the answer is sent. Also as
+   * RegenerateOIDCClientSecret creates a new secret for a confidential client. The
+   * old secret is invalid from the moment the answer is sent. The same method is
+   * served as
    * POST /management/v1/projects/{project_id}/apps/{app_id}/oidc_config/_generate_client_secret
    *
-   * Scope: oauth:clients:manage or project.app.write. Errors: NOT_FOUND, also
-   * for a project that is not the client's application; FAILED_PRECONDITION for
-   * a public client; PERMISSION_DENIED for another organisation.
+   * Scope: oauth:clients:manage or project.app.write. Errors: NOT_FOUND, also if
+   * the project is not the client's application; FAILED_PRECONDITION for a public
+   * client; PERMISSION_DENIED for another organisation.
    *
    * @generated from rpc zitadel.management.v1.ManagementService.RegenerateOIDCClientSecret
    */

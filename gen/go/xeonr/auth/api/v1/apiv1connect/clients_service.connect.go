@@ -61,32 +61,32 @@ const (
 
 // ClientsServiceClient is a client for the xeonr.auth.api.v1.ClientsService service.
 type ClientsServiceClient interface {
-	// RegenerateSecret makes a new secret for a confidential client. The old
+	// RegenerateSecret creates a new secret for a confidential client. The old
 	// secret is invalid from the moment the answer is sent, unless the request
 	// asks for an overlap.
 	//
-	// Each call rotates, except that the header (in gRPC the metadata)
-	// `Idempotency-Key` makes a repeated call, by the same caller within 24
-	// hours, give the result of the first.
+	// Each call rotates, unless it repeats a call of the same caller with the same
+	// `Idempotency-Key`, a header or metadata of gRPC. For 24 hours such a call
+	// returns the result of the first one.
 	//
-	// Scope: oauth:clients:manage or oauth:clients:rotate, or for the client that
-	// the token was issued to oauth:clients:rotate:self. Errors: not_found;
-	// failed_precondition for a public client, which has no secret, and for a
-	// repeated call whose secret a later rotation has replaced; aborted if
-	// `expected_secret_version` is not the client's; invalid_argument for a key
-	// that another request was sent with.
+	// Scope: oauth:clients:manage or oauth:clients:rotate. For the client that the
+	// token was issued to, oauth:clients:rotate:self is enough. Errors: not_found;
+	// failed_precondition for a public client, and for a repeated call whose secret
+	// a later rotation has replaced; aborted if the client has another version than
+	// `expected_secret_version`; invalid_argument for a key that was used for
+	// another request.
 	RegenerateSecret(context.Context, *v1.RegenerateSecretRequest) (*v1.Client, error)
-	// CreateClient registers a client. The answer carries the secret if the
-	// client has one; later it is shown only on request. `Idempotency-Key` works
+	// CreateClient registers a client. The answer carries the secret if the client
+	// has one; later the secret is shown only on request. `Idempotency-Key` works
 	// as in RegenerateSecret.
 	//
 	// Scope: oauth:clients:manage. Errors: invalid_argument.
 	CreateClient(context.Context, *v1.CreateClientRequest) (*v1.CreateClientResponse, error)
 	// GetClient returns one client.
 	//
-	// Scope: oauth:clients:read, and oauth:clients:manage too when
-	// `includeSecret` is set. Errors: not_found; data_loss if the stored secret
-	// was damaged.
+	// Scope: oauth:clients:read, and oauth:clients:manage as well if
+	// `includeSecret` is set. Errors: not_found; data_loss if the stored secret is
+	// damaged.
 	GetClient(context.Context, *v1.GetClientRequest) (*v1.GetClientResponse, error)
 	// ListClients returns the clients of the caller's organisation, the oldest
 	// first, never with a secret.
@@ -94,24 +94,24 @@ type ClientsServiceClient interface {
 	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that
 	// was not issued for this query.
 	ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error)
-	// UpdateClient changes the fields that the mask names or, without a mask,
+	// UpdateClient changes the fields that the mask names. Without a mask it changes
 	// every field that is set.
 	//
 	// Scope: oauth:clients:manage. Errors: not_found; invalid_argument for a
 	// mask that names an unknown or an immutable field.
 	UpdateClient(context.Context, *v1.UpdateClientRequest) (*v1.UpdateClientResponse, error)
-	// DeleteClient deletes a client for good.
+	// DeleteClient deletes a client permanently.
 	//
 	// Scope: oauth:clients:manage. Errors: not_found.
 	DeleteClient(context.Context, *v1.DeleteClientRequest) (*v1.DeleteClientResponse, error)
-	// UploadClientLogo sets the logo of a client, replacing any earlier one.
+	// UploadClientLogo sets the logo of a client. It replaces an earlier logo.
 	//
 	// Scope: oauth:clients:manage. Errors: not_found; invalid_argument if the
 	// data is not an image of the named type or is larger than 512×512 pixels;
 	// resource_exhausted if the request is over its size limit.
 	UploadClientLogo(context.Context, *v1.UploadClientLogoRequest) (*v1.UploadClientLogoResponse, error)
-	// GetPublicClients returns what anyone may know of the named clients. It
-	// needs no token and may be called by a cacheable HTTP GET.
+	// GetPublicClients returns what everyone may know about the named clients. It
+	// needs no token, and can be called by HTTP GET, whose answers can be cached.
 	//
 	// Errors: invalid_argument.
 	GetPublicClients(context.Context, *v1.GetPublicClientsRequest) (*v1.GetPublicClientsResponse, error)
@@ -266,32 +266,32 @@ func (c *clientsServiceClient) GetPublicClients(ctx context.Context, req *v1.Get
 
 // ClientsServiceHandler is an implementation of the xeonr.auth.api.v1.ClientsService service.
 type ClientsServiceHandler interface {
-	// RegenerateSecret makes a new secret for a confidential client. The old
+	// RegenerateSecret creates a new secret for a confidential client. The old
 	// secret is invalid from the moment the answer is sent, unless the request
 	// asks for an overlap.
 	//
-	// Each call rotates, except that the header (in gRPC the metadata)
-	// `Idempotency-Key` makes a repeated call, by the same caller within 24
-	// hours, give the result of the first.
+	// Each call rotates, unless it repeats a call of the same caller with the same
+	// `Idempotency-Key`, a header or metadata of gRPC. For 24 hours such a call
+	// returns the result of the first one.
 	//
-	// Scope: oauth:clients:manage or oauth:clients:rotate, or for the client that
-	// the token was issued to oauth:clients:rotate:self. Errors: not_found;
-	// failed_precondition for a public client, which has no secret, and for a
-	// repeated call whose secret a later rotation has replaced; aborted if
-	// `expected_secret_version` is not the client's; invalid_argument for a key
-	// that another request was sent with.
+	// Scope: oauth:clients:manage or oauth:clients:rotate. For the client that the
+	// token was issued to, oauth:clients:rotate:self is enough. Errors: not_found;
+	// failed_precondition for a public client, and for a repeated call whose secret
+	// a later rotation has replaced; aborted if the client has another version than
+	// `expected_secret_version`; invalid_argument for a key that was used for
+	// another request.
 	RegenerateSecret(context.Context, *v1.RegenerateSecretRequest) (*v1.Client, error)
-	// CreateClient registers a client. The answer carries the secret if the
-	// client has one; later it is shown only on request. `Idempotency-Key` works
+	// CreateClient registers a client. The answer carries the secret if the client
+	// has one; later the secret is shown only on request. `Idempotency-Key` works
 	// as in RegenerateSecret.
 	//
 	// Scope: oauth:clients:manage. Errors: invalid_argument.
 	CreateClient(context.Context, *v1.CreateClientRequest) (*v1.CreateClientResponse, error)
 	// GetClient returns one client.
 	//
-	// Scope: oauth:clients:read, and oauth:clients:manage too when
-	// `includeSecret` is set. Errors: not_found; data_loss if the stored secret
-	// was damaged.
+	// Scope: oauth:clients:read, and oauth:clients:manage as well if
+	// `includeSecret` is set. Errors: not_found; data_loss if the stored secret is
+	// damaged.
 	GetClient(context.Context, *v1.GetClientRequest) (*v1.GetClientResponse, error)
 	// ListClients returns the clients of the caller's organisation, the oldest
 	// first, never with a secret.
@@ -299,24 +299,24 @@ type ClientsServiceHandler interface {
 	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that
 	// was not issued for this query.
 	ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error)
-	// UpdateClient changes the fields that the mask names or, without a mask,
+	// UpdateClient changes the fields that the mask names. Without a mask it changes
 	// every field that is set.
 	//
 	// Scope: oauth:clients:manage. Errors: not_found; invalid_argument for a
 	// mask that names an unknown or an immutable field.
 	UpdateClient(context.Context, *v1.UpdateClientRequest) (*v1.UpdateClientResponse, error)
-	// DeleteClient deletes a client for good.
+	// DeleteClient deletes a client permanently.
 	//
 	// Scope: oauth:clients:manage. Errors: not_found.
 	DeleteClient(context.Context, *v1.DeleteClientRequest) (*v1.DeleteClientResponse, error)
-	// UploadClientLogo sets the logo of a client, replacing any earlier one.
+	// UploadClientLogo sets the logo of a client. It replaces an earlier logo.
 	//
 	// Scope: oauth:clients:manage. Errors: not_found; invalid_argument if the
 	// data is not an image of the named type or is larger than 512×512 pixels;
 	// resource_exhausted if the request is over its size limit.
 	UploadClientLogo(context.Context, *v1.UploadClientLogoRequest) (*v1.UploadClientLogoResponse, error)
-	// GetPublicClients returns what anyone may know of the named clients. It
-	// needs no token and may be called by a cacheable HTTP GET.
+	// GetPublicClients returns what everyone may know about the named clients. It
+	// needs no token, and can be called by HTTP GET, whose answers can be cached.
 	//
 	// Errors: invalid_argument.
 	GetPublicClients(context.Context, *v1.GetPublicClientsRequest) (*v1.GetPublicClientsResponse, error)

@@ -16,10 +16,10 @@ export const file_xeonr_auth_api_v1_clients: GenFile = /*@__PURE__*/
   fileDesc("Ch94ZW9uci9hdXRoL2FwaS92MS9jbGllbnRzLnByb3RvEhF4ZW9uci5hdXRoLmFwaS52MSLPCAoGQ2xpZW50EhEKCWNsaWVudF9pZBgBIAEoCRIfCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQFIAIgBARIMCgRuYW1lGAMgASgJEhQKDHJlZGlyZWN0X3VyaRgEIAEoCRIeChZzdXBwb3J0c19yZWZyZXNoX3Rva2VuGAUgASgIEh8KF3N1cHBvcnRzX2ltcGxpY2l0X2dyYW50GAYgASgIEiIKGnN1cHBvcnRzX2RldmljZV9jb2RlX2dyYW50GAcgASgIEhsKE3N1cHBvcnRzX2NvZGVfZ3JhbnQYCCABKAgSEwoLd2Vic2l0ZV91cmwYCSABKAkSLgoKY3JlYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVzY3JpcHRpb24YDCABKAkSEwoLaXNfdmVyaWZpZWQYDSABKAgSGwoOYXBwbGljYXRpb25faWQYDiABKAlIAYgBARIcChR1c2VzX21hbmFnZWRfYnVja2V0cxgPIAEoCBJDChRhcHBsaWNhdGlvbl9iaW5kaW5ncxgQIAMoCzIlLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZxIaChJhbGxvd2VkX2RlbGVnYXRvcnMYESADKAkSFQoIbG9nb191cmwYEiABKAlIAogBARIjChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGBMgASgJSAOIAQESKwojYmFja2NoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFCABKAgSJAoXZnJvbnRjaGFubmVsX2xvZ291dF91cmkYFSABKAlIBIgBARIsCiRmcm9udGNoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFiABKAgSIQoZcG9zdF9sb2dvdXRfcmVkaXJlY3RfdXJpcxgXIAMoCRIbCg5zZWNyZXRfdmVyc2lvbhhkIAEoA0gFiAEBEjUKEXNlY3JldF9jcmVhdGVkX2F0GGUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI+ChpwcmV2aW91c19zZWNyZXRfZXhwaXJlc19hdBhmIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQAoccHJldmlvdXNfc2VjcmV0X2xhc3RfdXNlZF9hdBhnIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCEAoOX2NsaWVudF9zZWNyZXRCEQoPX2FwcGxpY2F0aW9uX2lkQgsKCV9sb2dvX3VybEIZChdfYmFja2NoYW5uZWxfbG9nb3V0X3VyaUIaChhfZnJvbnRjaGFubmVsX2xvZ291dF91cmlCEQoPX3NlY3JldF92ZXJzaW9uIocCCgxQdWJsaWNDbGllbnQSEQoJY2xpZW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLd2Vic2l0ZV91cmwYAyABKAkSFQoIbG9nb191cmwYBCABKAlIAIgBARITCgtkZXNjcmlwdGlvbhgFIAEoCRITCgtpc192ZXJpZmllZBgGIAEoCRIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJDChRhcHBsaWNhdGlvbl9iaW5kaW5ncxgIIAMoCzIlLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZ0ILCglfbG9nb191cmwigAEKEkFwcGxpY2F0aW9uQmluZGluZxItCg5hcHBsaWNhdGlvbl9pZBgBIAEoCUIVukgSchAQARiAATIJXlxQe0NjfSokEjsKBmNvbmZpZxgCIAEoCzIrLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZ0NvbmZpZyJIChhBcHBsaWNhdGlvbkJpbmRpbmdDb25maWcSLAoLanNvbl9jb25maWcYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0YgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
- * A Client is an OAuth client: an application that asks for tokens.
+ * Client is an OAuth client: an application that asks for tokens.
  *
- * A JSON answer writes every field out, also false booleans, empty strings and
- * empty lists. Only the fields marked optional are absent when unset.
+ * A JSON answer contains every field, also false booleans, empty strings and
+ * empty lists. Only the fields marked optional are absent when they are unset.
  *
  * @generated from message xeonr.auth.api.v1.Client
  */
@@ -34,8 +34,8 @@ export type Client = Message<"xeonr.auth.api.v1.Client"> & {
   /**
    * The client's secret, in the clear.
    *
-   * Absent unless the caller asked for it and may have it, and always absent
-   * for a public client, which has none.
+   * Absent unless the caller asked for it and may have it. Always absent for a
+   * public client, which has no secret.
    *
    * @generated from field: optional string client_secret = 2;
    */
@@ -119,7 +119,7 @@ export type Client = Message<"xeonr.auth.api.v1.Client"> & {
   isVerified: boolean;
 
   /**
-   * The application that owns the client. Absent: none does.
+   * The application that owns the client. Absent: no application owns it.
    *
    * @generated from field: optional string application_id = 14;
    */
@@ -133,7 +133,7 @@ export type Client = Message<"xeonr.auth.api.v1.Client"> & {
   usesManagedBuckets: boolean;
 
   /**
-   * The APIs enabled for the client. Empty: none is.
+   * The APIs that are enabled for the client. Empty: none.
    *
    * @generated from field: repeated xeonr.auth.api.v1.ApplicationBinding application_bindings = 16;
    */
@@ -190,32 +190,32 @@ export type Client = Message<"xeonr.auth.api.v1.Client"> & {
   postLogoutRedirectUris: string[];
 
   /**
-   * Which secret the client has now: 1 for the one it was created with, one
-   * more for each rotation, and 1,000,000 more for each accepted restore of a
-   * backup. Absent: it has none.
+   * The version of the current secret. Version 1 is the secret that the client
+   * was created with. Each rotation adds 1. Each accepted restore of a backup
+   * adds 1,000,000. Absent: the client has no secret.
    *
    * @generated from field: optional int64 secret_version = 100;
    */
   secretVersion?: bigint | undefined;
 
   /**
-   * When that secret was made. Absent: the client has none.
+   * When the current secret was created. Absent: the client has no secret.
    *
    * @generated from field: google.protobuf.Timestamp secret_created_at = 101;
    */
   secretCreatedAt?: Timestamp | undefined;
 
   /**
-   * Until when the secret before that is valid as well, or was: it may be past.
-   * Absent: it ended with the rotation.
+   * When the previous secret stops being valid. May be in the past. Absent: it
+   * ended with the rotation.
    *
    * @generated from field: google.protobuf.Timestamp previous_secret_expires_at = 102;
    */
   previousSecretExpiresAt?: Timestamp | undefined;
 
   /**
-   * When the secret before was last presented in that time, to the minute.
-   * Absent: it was not.
+   * When the previous secret was last presented while it was valid, to the
+   * minute. Absent: it was not presented.
    *
    * @generated from field: google.protobuf.Timestamp previous_secret_last_used_at = 103;
    */
@@ -230,7 +230,7 @@ export const ClientSchema: GenMessage<Client> = /*@__PURE__*/
   messageDesc(file_xeonr_auth_api_v1_clients, 0);
 
 /**
- * A PublicClient is what anyone may know of a client, without a token.
+ * PublicClient is what everyone may know about a client, without a token.
  *
  * @generated from message xeonr.auth.api.v1.PublicClient
  */
@@ -272,7 +272,7 @@ export type PublicClient = Message<"xeonr.auth.api.v1.PublicClient"> & {
 
   /**
    * Whether an administrator has verified the client: "true" or "false".
-   * A string, as the mirrored contract has it.
+   * A string, because the mirrored contract has a string here.
    *
    * @generated from field: string is_verified = 6;
    */
@@ -286,7 +286,7 @@ export type PublicClient = Message<"xeonr.auth.api.v1.PublicClient"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * The APIs enabled for the client. Empty: none is.
+   * The APIs that are enabled for the client. Empty: none.
    *
    * @generated from field: repeated xeonr.auth.api.v1.ApplicationBinding application_bindings = 8;
    */
@@ -301,20 +301,20 @@ export const PublicClientSchema: GenMessage<PublicClient> = /*@__PURE__*/
   messageDesc(file_xeonr_auth_api_v1_clients, 1);
 
 /**
- * An ApplicationBinding enables one API for a client.
+ * ApplicationBinding enables one API for a client.
  *
  * @generated from message xeonr.auth.api.v1.ApplicationBinding
  */
 export type ApplicationBinding = Message<"xeonr.auth.api.v1.ApplicationBinding"> & {
   /**
-   * The application that offers the API. Empty is refused; unique in a list.
+   * The application that offers the API. Unique in a list. Empty is refused.
    *
    * @generated from field: string application_id = 1;
    */
   applicationId: string;
 
   /**
-   * How the API is configured for the client. Absent: as the API's defaults.
+   * The configuration of the API for the client. Absent: the API's defaults.
    *
    * @generated from field: xeonr.auth.api.v1.ApplicationBindingConfig config = 2;
    */
@@ -329,15 +329,15 @@ export const ApplicationBindingSchema: GenMessage<ApplicationBinding> = /*@__PUR
   messageDesc(file_xeonr_auth_api_v1_clients, 2);
 
 /**
- * An ApplicationBindingConfig carries the settings of one enabled API.
+ * ApplicationBindingConfig carries the settings of one enabled API.
  *
  * @generated from message xeonr.auth.api.v1.ApplicationBindingConfig
  */
 export type ApplicationBindingConfig = Message<"xeonr.auth.api.v1.ApplicationBindingConfig"> & {
   /**
-   * The settings, a free JSON object the registry keeps but does not read.
-   * Absent: no settings. NaN and the infinities are refused, JSON has none, and
-   * so is nesting deeper than 32 levels.
+   * The settings: any JSON object. The registry stores it and does not read it.
+   * Absent: no settings. Refused are NaN and the infinities, which JSON does not
+   * have, and objects nested deeper than 32 levels.
    *
    * @generated from field: google.protobuf.Struct json_config = 1;
    */

@@ -18,7 +18,7 @@ export const file_xeonr_auth_api_v1_clients_service: GenFile = /*@__PURE__*/
   fileDesc("Cid4ZW9uci9hdXRoL2FwaS92MS9jbGllbnRzX3NlcnZpY2UucHJvdG8SEXhlb25yLmF1dGguYXBpLnYxIpYCChdSZWdlbmVyYXRlU2VjcmV0UmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBEhYKDmluY2x1ZGVfc2VjcmV0GAIgASgIEkYKGXByZXZpb3VzX3NlY3JldF92YWxpZF9mb3IYZCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAjIAEi0KF2V4cGVjdGVkX3NlY3JldF92ZXJzaW9uGGUgASgDQge6SAQiAigBSACIAQESKAoGcmVhc29uGGYgASgJQhO6SBByDhiAAjIJXlxQe0NjfSokSAGIAQFCGgoYX2V4cGVjdGVkX3NlY3JldF92ZXJzaW9uQgkKB19yZWFzb24i8QgKE0NyZWF0ZUNsaWVudFJlcXVlc3QSEgoKaGFzX3NlY3JldBgBIAEoCBIiCgRuYW1lGAIgASgJQhS6SBFyDxABGEAyCV5cUHtDY30qJBIjCgxyZWRpcmVjdF91cmkYAyABKAlCDbpICnIIEAEYgAKIAQESIgoLd2Vic2l0ZV91cmwYBCABKAlCDbpICnIIEAEYgAGIAQESMgoLZGVzY3JpcHRpb24YBSABKAlCHbpIGnIYEAEYgAIyEV5bXFB7Q2N9XHRcblxyXSokEh4KFnN1cHBvcnRzX3JlZnJlc2hfdG9rZW4YBiABKAgSHwoXc3VwcG9ydHNfaW1wbGljaXRfZ3JhbnQYByABKAgSIgoac3VwcG9ydHNfZGV2aWNlX2NvZGVfZ3JhbnQYCCABKAgSGwoTc3VwcG9ydHNfY29kZV9ncmFudBgJIAEoCBIcChR1c2VzX21hbmFnZWRfYnVja2V0cxgKIAEoCBIwCg5hcHBsaWNhdGlvbl9pZBgLIAEoCUITukgQcg4YgAEyCV5cUHtDY30qJEgAiAEBErkBChRhcHBsaWNhdGlvbl9iaW5kaW5ncxgMIAMoCzIlLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZ0J0ukhxugFpChthcHBsaWNhdGlvbl9iaW5kaW5ncy51bmlxdWUSIm11c3QgbmFtZSBlYWNoIGFwcGxpY2F0aW9uX2lkIG9uY2UaJnRoaXMubWFwKGIsIGIuYXBwbGljYXRpb25faWQpLnVuaXF1ZSgpkgECEGQSLQoSYWxsb3dlZF9kZWxlZ2F0b3JzGA0gAygJQhG6SA6SAQsQZBgBIgVyA7ABARJ5ChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGA4gASgJQlS6SFG6AUkKE3N0cmluZy51cmlfb3JfZW1wdHkSFm11c3QgYmUgYSBVUkkgb3IgZW1wdHkaGnRoaXMgPT0gJycgfHwgdGhpcy5pc1VyaSgpcgMYgAJIAYgBARIrCiNiYWNrY2hhbm5lbF9sb2dvdXRfc2Vzc2lvbl9yZXF1aXJlZBgPIAEoCBJ6Chdmcm9udGNoYW5uZWxfbG9nb3V0X3VyaRgQIAEoCUJUukhRugFJChNzdHJpbmcudXJpX29yX2VtcHR5EhZtdXN0IGJlIGEgVVJJIG9yIGVtcHR5Ghp0aGlzID09ICcnIHx8IHRoaXMuaXNVcmkoKXIDGIACSAKIAQESLAokZnJvbnRjaGFubmVsX2xvZ291dF9zZXNzaW9uX3JlcXVpcmVkGBEgASgIEjcKGXBvc3RfbG9nb3V0X3JlZGlyZWN0X3VyaXMYEiADKAlCFLpIEZIBDhBkGAEiCHIGGIACiAEBEhMKC2lzX3ZlcmlmaWVkGBMgASgIQhEKD19hcHBsaWNhdGlvbl9pZEIZChdfYmFja2NoYW5uZWxfbG9nb3V0X3VyaUIaChhfZnJvbnRjaGFubmVsX2xvZ291dF91cmkiSQoUQ3JlYXRlQ2xpZW50UmVzcG9uc2USMQoGY2xpZW50GAEgASgLMhkueGVvbnIuYXV0aC5hcGkudjEuQ2xpZW50UgZDbGllbnQiRwoQR2V0Q2xpZW50UmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBEhYKDmluY2x1ZGVfc2VjcmV0GAIgASgIIkYKEUdldENsaWVudFJlc3BvbnNlEjEKBmNsaWVudBgBIAEoCzIZLnhlb25yLmF1dGguYXBpLnYxLkNsaWVudFIGQ2xpZW50Ir0BChJMaXN0Q2xpZW50c1JlcXVlc3QSMAoOYXBwbGljYXRpb25faWQYASABKAlCE7pIEHIOGIABMgleXFB7Q2N9KiRIAIgBARIiCglwYWdlX3NpemUYZCABKAVCCrpIBxoFGOgHKABIAYgBARIhCgpwYWdlX3Rva2VuGGUgASgJQgi6SAVyAxiABEgCiAEBQhEKD19hcHBsaWNhdGlvbl9pZEIMCgpfcGFnZV9zaXplQg0KC19wYWdlX3Rva2VuInwKE0xpc3RDbGllbnRzUmVzcG9uc2USMwoHY2xpZW50cxgBIAMoCzIZLnhlb25yLmF1dGguYXBpLnYxLkNsaWVudFIHQ2xpZW50cxIcCg9uZXh0X3BhZ2VfdG9rZW4YZCABKAlIAIgBAUISChBfbmV4dF9wYWdlX3Rva2VuIrYLChNVcGRhdGVDbGllbnRSZXF1ZXN0EhsKCWNsaWVudF9pZBgBIAEoCUIIukgFcgOwAQESJwoEbmFtZRgCIAEoCUIUukgRcg8QARhAMgleXFB7Q2N9KiRIAIgBARIoCgxyZWRpcmVjdF91cmkYAyABKAlCDbpICnIIEAEYgAKIAQFIAYgBARInCgt3ZWJzaXRlX3VybBgEIAEoCUINukgKcggQARiAAYgBAUgCiAEBEjcKC2Rlc2NyaXB0aW9uGAUgASgJQh26SBpyGBABGIACMhFeW1xQe0NjfVx0XG5ccl0qJEgDiAEBEiMKFnN1cHBvcnRzX3JlZnJlc2hfdG9rZW4YBiABKAhIBIgBARIkChdzdXBwb3J0c19pbXBsaWNpdF9ncmFudBgHIAEoCEgFiAEBEicKGnN1cHBvcnRzX2RldmljZV9jb2RlX2dyYW50GAggASgISAaIAQESIAoTc3VwcG9ydHNfY29kZV9ncmFudBgJIAEoCEgHiAEBErkBChRhcHBsaWNhdGlvbl9iaW5kaW5ncxgKIAMoCzIlLnhlb25yLmF1dGguYXBpLnYxLkFwcGxpY2F0aW9uQmluZGluZ0J0ukhxugFpChthcHBsaWNhdGlvbl9iaW5kaW5ncy51bmlxdWUSIm11c3QgbmFtZSBlYWNoIGFwcGxpY2F0aW9uX2lkIG9uY2UaJnRoaXMubWFwKGIsIGIuYXBwbGljYXRpb25faWQpLnVuaXF1ZSgpkgECEGQSLQoSYWxsb3dlZF9kZWxlZ2F0b3JzGAsgAygJQhG6SA6SAQsQZBgBIgVyA7ABARIfCghsb2dvX3VybBgMIAEoCUIIukgFcgMYgARICIgBARJ5ChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGA0gASgJQlS6SFG6AUkKE3N0cmluZy51cmlfb3JfZW1wdHkSFm11c3QgYmUgYSBVUkkgb3IgZW1wdHkaGnRoaXMgPT0gJycgfHwgdGhpcy5pc1VyaSgpcgMYgAJICYgBARIwCiNiYWNrY2hhbm5lbF9sb2dvdXRfc2Vzc2lvbl9yZXF1aXJlZBgOIAEoCEgKiAEBEnoKF2Zyb250Y2hhbm5lbF9sb2dvdXRfdXJpGA8gASgJQlS6SFG6AUkKE3N0cmluZy51cmlfb3JfZW1wdHkSFm11c3QgYmUgYSBVUkkgb3IgZW1wdHkaGnRoaXMgPT0gJycgfHwgdGhpcy5pc1VyaSgpcgMYgAJIC4gBARIxCiRmcm9udGNoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYECABKAhIDIgBARI3Chlwb3N0X2xvZ291dF9yZWRpcmVjdF91cmlzGBEgAygJQhS6SBGSAQ4QZBgBIghyBhiAAogBARIYCgtpc192ZXJpZmllZBgSIAEoCEgNiAEBEi8KC3VwZGF0ZV9tYXNrGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IHCgVfbmFtZUIPCg1fcmVkaXJlY3RfdXJpQg4KDF93ZWJzaXRlX3VybEIOCgxfZGVzY3JpcHRpb25CGQoXX3N1cHBvcnRzX3JlZnJlc2hfdG9rZW5CGgoYX3N1cHBvcnRzX2ltcGxpY2l0X2dyYW50Qh0KG19zdXBwb3J0c19kZXZpY2VfY29kZV9ncmFudEIWChRfc3VwcG9ydHNfY29kZV9ncmFudEILCglfbG9nb191cmxCGQoXX2JhY2tjaGFubmVsX2xvZ291dF91cmlCJgokX2JhY2tjaGFubmVsX2xvZ291dF9zZXNzaW9uX3JlcXVpcmVkQhoKGF9mcm9udGNoYW5uZWxfbG9nb3V0X3VyaUInCiVfZnJvbnRjaGFubmVsX2xvZ291dF9zZXNzaW9uX3JlcXVpcmVkQg4KDF9pc192ZXJpZmllZCJBChRVcGRhdGVDbGllbnRSZXNwb25zZRIpCgZjbGllbnQYASABKAsyGS54ZW9uci5hdXRoLmFwaS52MS5DbGllbnQiMgoTRGVsZXRlQ2xpZW50UmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIqIBChdVcGxvYWRDbGllbnRMb2dvUmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBEh8KCWxvZ29fZGF0YRgCIAEoDEIMukgJegcQARiAgIABEkkKDGNvbnRlbnRfdHlwZRgDIAEoCUIzukgwci5SCWltYWdlL3BuZ1IKaW1hZ2UvanBlZ1IKaW1hZ2Uvd2VicFIJaW1hZ2UvZ2lmIiwKGFVwbG9hZENsaWVudExvZ29SZXNwb25zZRIQCghsb2dvX3VybBgBIAEoCSI/ChdHZXRQdWJsaWNDbGllbnRzUmVxdWVzdBIkCgljbGllbnRfaWQYASADKAlCEbpIDpIBCwgBEGQiBXIDsAEBIrYBChhHZXRQdWJsaWNDbGllbnRzUmVzcG9uc2USSQoHY2xpZW50cxgBIAMoCzI4Lnhlb25yLmF1dGguYXBpLnYxLkdldFB1YmxpY0NsaWVudHNSZXNwb25zZS5DbGllbnRzRW50cnkaTwoMQ2xpZW50c0VudHJ5EgsKA2tleRgBIAEoCRIuCgV2YWx1ZRgCIAEoCzIfLnhlb25yLmF1dGguYXBpLnYxLlB1YmxpY0NsaWVudDoCOAEyowYKDkNsaWVudHNTZXJ2aWNlElkKEFJlZ2VuZXJhdGVTZWNyZXQSKi54ZW9uci5hdXRoLmFwaS52MS5SZWdlbmVyYXRlU2VjcmV0UmVxdWVzdBoZLnhlb25yLmF1dGguYXBpLnYxLkNsaWVudBJfCgxDcmVhdGVDbGllbnQSJi54ZW9uci5hdXRoLmFwaS52MS5DcmVhdGVDbGllbnRSZXF1ZXN0GicueGVvbnIuYXV0aC5hcGkudjEuQ3JlYXRlQ2xpZW50UmVzcG9uc2USVgoJR2V0Q2xpZW50EiMueGVvbnIuYXV0aC5hcGkudjEuR2V0Q2xpZW50UmVxdWVzdBokLnhlb25yLmF1dGguYXBpLnYxLkdldENsaWVudFJlc3BvbnNlElwKC0xpc3RDbGllbnRzEiUueGVvbnIuYXV0aC5hcGkudjEuTGlzdENsaWVudHNSZXF1ZXN0GiYueGVvbnIuYXV0aC5hcGkudjEuTGlzdENsaWVudHNSZXNwb25zZRJfCgxVcGRhdGVDbGllbnQSJi54ZW9uci5hdXRoLmFwaS52MS5VcGRhdGVDbGllbnRSZXF1ZXN0GicueGVvbnIuYXV0aC5hcGkudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2USXwoMRGVsZXRlQ2xpZW50EiYueGVvbnIuYXV0aC5hcGkudjEuRGVsZXRlQ2xpZW50UmVxdWVzdBonLnhlb25yLmF1dGguYXBpLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlEmsKEFVwbG9hZENsaWVudExvZ28SKi54ZW9uci5hdXRoLmFwaS52MS5VcGxvYWRDbGllbnRMb2dvUmVxdWVzdBorLnhlb25yLmF1dGguYXBpLnYxLlVwbG9hZENsaWVudExvZ29SZXNwb25zZRJwChBHZXRQdWJsaWNDbGllbnRzEioueGVvbnIuYXV0aC5hcGkudjEuR2V0UHVibGljQ2xpZW50c1JlcXVlc3QaKy54ZW9uci5hdXRoLmFwaS52MS5HZXRQdWJsaWNDbGllbnRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_xeonr_auth_api_v1_clients]);
 
 /**
- * RegenerateSecretRequest names the client whose secret is rotated.
+ * RegenerateSecretRequest is the request of RegenerateSecret.
  *
  * @generated from message xeonr.auth.api.v1.RegenerateSecretRequest
  */
@@ -31,33 +31,32 @@ export type RegenerateSecretRequest = Message<"xeonr.auth.api.v1.RegenerateSecre
   clientId: string;
 
   /**
-   * Whether the answer carries the new secret. False or absent: it does not,
-   * and the rotation happens all the same.
+   * Whether the answer carries the new secret. False or absent: the secret is
+   * rotated, and the answer does not carry it.
    *
    * @generated from field: bool include_secret = 2;
    */
   includeSecret: boolean;
 
   /**
-   * How long the secret that is valid now stays valid beside the new one. Ends
-   * any earlier such secret. Absent or 0: it is invalid at once. At most what
-   * the operator allows, 30 days by default.
+   * How long the current secret stays valid alongside the new one. An overlap of
+   * an earlier rotation ends. Absent or 0: the current secret becomes invalid
+   * immediately. The operator sets the maximum, 30 days by default.
    *
    * @generated from field: google.protobuf.Duration previous_secret_valid_for = 100;
    */
   previousSecretValidFor?: Duration | undefined;
 
   /**
-   * Rotate only if this is the client's secret version. Absent: rotate
-   * whichever it is.
+   * Rotate only if the client's secret has this version. Absent: rotate any version.
    *
    * @generated from field: optional int64 expected_secret_version = 101;
    */
   expectedSecretVersion?: bigint | undefined;
 
   /**
-   * Why the secret is rotated, for the event. Absent or empty: not said. No
-   * place for a secret: events are shown to everyone who may read clients.
+   * Why the secret is rotated, for the event. Absent or empty: no reason. Do not
+   * put a secret here: everyone who may read clients sees the events.
    *
    * @generated from field: optional string reason = 102;
    */
@@ -72,14 +71,14 @@ export const RegenerateSecretRequestSchema: GenMessage<RegenerateSecretRequest> 
   messageDesc(file_xeonr_auth_api_v1_clients_service, 0);
 
 /**
- * CreateClientRequest describes the client to register.
+ * CreateClientRequest is the request of CreateClient: the client to register.
  *
  * @generated from message xeonr.auth.api.v1.CreateClientRequest
  */
 export type CreateClientRequest = Message<"xeonr.auth.api.v1.CreateClientRequest"> & {
   /**
-   * Whether the client is confidential: gets a secret. False or absent: it is
-   * public and never has one.
+   * Whether the client is confidential and gets a secret. False or absent: the
+   * client is public and never has a secret.
    *
    * @generated from field: bool has_secret = 1;
    */
@@ -151,14 +150,14 @@ export type CreateClientRequest = Message<"xeonr.auth.api.v1.CreateClientRequest
   usesManagedBuckets: boolean;
 
   /**
-   * The application that owns the client. Absent or empty: none does.
+   * The application that owns the client. Absent or empty: no application owns it.
    *
    * @generated from field: optional string application_id = 11;
    */
   applicationId?: string | undefined;
 
   /**
-   * The APIs to enable, each application once. Empty: none.
+   * The APIs to enable, at most one for each application. Empty: none.
    *
    * @generated from field: repeated xeonr.auth.api.v1.ApplicationBinding application_bindings = 12;
    */
@@ -166,7 +165,7 @@ export type CreateClientRequest = Message<"xeonr.auth.api.v1.CreateClientRequest
 
   /**
    * The ids of the clients whose delegated tokens are accepted (RFC 8693).
-   * Empty: none. They need not exist.
+   * Empty: none. The clients need not exist.
    *
    * @generated from field: repeated string allowed_delegators = 13;
    */
@@ -212,8 +211,8 @@ export type CreateClientRequest = Message<"xeonr.auth.api.v1.CreateClientRequest
   postLogoutRedirectUris: string[];
 
   /**
-   * Whether the client is verified. Absent: false. Ignored, and false, unless
-   * the caller has the scope admin.
+   * Whether the client is verified. Absent: false. Without the scope admin this
+   * field is ignored, and the client is not verified.
    *
    * @generated from field: bool is_verified = 19;
    */
@@ -228,7 +227,7 @@ export const CreateClientRequestSchema: GenMessage<CreateClientRequest> = /*@__P
   messageDesc(file_xeonr_auth_api_v1_clients_service, 1);
 
 /**
- * CreateClientResponse carries the registered client.
+ * CreateClientResponse is the answer of CreateClient.
  *
  * @generated from message xeonr.auth.api.v1.CreateClientResponse
  */
@@ -249,7 +248,7 @@ export const CreateClientResponseSchema: GenMessage<CreateClientResponse> = /*@_
   messageDesc(file_xeonr_auth_api_v1_clients_service, 2);
 
 /**
- * GetClientRequest names a client.
+ * GetClientRequest is the request of GetClient.
  *
  * @generated from message xeonr.auth.api.v1.GetClientRequest
  */
@@ -262,8 +261,8 @@ export type GetClientRequest = Message<"xeonr.auth.api.v1.GetClientRequest"> & {
   clientId: string;
 
   /**
-   * Whether the answer carries the current secret. False or absent: it does
-   * not. Showing a secret is recorded as an event before it is shown.
+   * Whether the answer carries the current secret. An event is recorded before
+   * the secret is shown. False or absent: the answer does not carry it.
    *
    * @generated from field: bool include_secret = 2;
    */
@@ -278,13 +277,13 @@ export const GetClientRequestSchema: GenMessage<GetClientRequest> = /*@__PURE__*
   messageDesc(file_xeonr_auth_api_v1_clients_service, 3);
 
 /**
- * GetClientResponse carries one client.
+ * GetClientResponse is the answer of GetClient.
  *
  * @generated from message xeonr.auth.api.v1.GetClientResponse
  */
 export type GetClientResponse = Message<"xeonr.auth.api.v1.GetClientResponse"> & {
   /**
-   * The client, with its secret only if that was asked for.
+   * The client, with its secret only if the request asked for it.
    *
    * @generated from field: xeonr.auth.api.v1.Client client = 1 [json_name = "Client"];
    */
@@ -299,28 +298,28 @@ export const GetClientResponseSchema: GenMessage<GetClientResponse> = /*@__PURE_
   messageDesc(file_xeonr_auth_api_v1_clients_service, 4);
 
 /**
- * ListClientsRequest selects clients of the caller's organisation.
+ * ListClientsRequest is the request of ListClients.
  *
  * @generated from message xeonr.auth.api.v1.ListClientsRequest
  */
 export type ListClientsRequest = Message<"xeonr.auth.api.v1.ListClientsRequest"> & {
   /**
-   * Only the clients this application owns. Absent or empty: all clients.
+   * Only clients that this application owns. Absent or empty: all clients.
    *
    * @generated from field: optional string application_id = 1;
    */
   applicationId?: string | undefined;
 
   /**
-   * At most so many clients in the answer, up to 1000. Absent or 0: all of
-   * them, in one answer.
+   * The largest number of clients in the answer, up to 1000. Absent or 0: all
+   * clients, in one answer.
    *
    * @generated from field: optional int32 page_size = 100;
    */
   pageSize?: number | undefined;
 
   /**
-   * The `nextPageToken` of the answer before. Absent or empty: the first page.
+   * The `nextPageToken` of the previous answer. Absent or empty: the first page.
    *
    * @generated from field: optional string page_token = 101;
    */
@@ -335,7 +334,7 @@ export const ListClientsRequestSchema: GenMessage<ListClientsRequest> = /*@__PUR
   messageDesc(file_xeonr_auth_api_v1_clients_service, 5);
 
 /**
- * ListClientsResponse carries the selected clients.
+ * ListClientsResponse is the answer of ListClients.
  *
  * @generated from message xeonr.auth.api.v1.ListClientsResponse
  */
@@ -348,8 +347,7 @@ export type ListClientsResponse = Message<"xeonr.auth.api.v1.ListClientsResponse
   clients: Client[];
 
   /**
-   * What to send as `pageToken` for the page after this one. Absent: this was
-   * the last.
+   * The `pageToken` of the next page. Absent: this page is the last.
    *
    * @generated from field: optional string next_page_token = 100;
    */
@@ -364,13 +362,15 @@ export const ListClientsResponseSchema: GenMessage<ListClientsResponse> = /*@__P
   messageDesc(file_xeonr_auth_api_v1_clients_service, 6);
 
 /**
- * UpdateClientRequest says what to change.
+ * UpdateClientRequest is the request of UpdateClient.
  *
- * Without `update_mask` every field that is set is changed; a list counts as
- * set when it is not empty. With it exactly the named fields are: a named
- * nullable field that is unset or empty is cleared, a named list that is empty
- * is cleared, a named boolean that is unset becomes false, and a named field
- * that may not be empty is refused when it is unset.
+ * Without `update_mask`, every field that is set is changed. A list counts as set
+ * if it is not empty.
+ *
+ * With `update_mask`, exactly the named fields are changed. A named field that
+ * may be absent is cleared if it is unset or empty. A named list is cleared if it
+ * is empty. A named boolean becomes false if it is unset. Any other named field is
+ * refused if it is unset.
  *
  * @generated from message xeonr.auth.api.v1.UpdateClientRequest
  */
@@ -439,8 +439,8 @@ export type UpdateClientRequest = Message<"xeonr.auth.api.v1.UpdateClientRequest
   supportsCodeGrant?: boolean | undefined;
 
   /**
-   * The APIs to enable, each application once. Empty: unchanged, or cleared
-   * if the mask names it.
+   * The APIs to enable, at most one for each application. Empty: unchanged, or
+   * cleared if the mask names it.
    *
    * @generated from field: repeated xeonr.auth.api.v1.ApplicationBinding application_bindings = 10;
    */
@@ -455,9 +455,9 @@ export type UpdateClientRequest = Message<"xeonr.auth.api.v1.UpdateClientRequest
   allowedDelegators: string[];
 
   /**
-   * Set and empty: removes the logo. Absent: unchanged. The URL the logo has
-   * is accepted and changes nothing; any other value is refused, since a logo
-   * is set by UploadClientLogo only.
+   * Set and empty: the logo is removed. Absent: unchanged. The current URL of the
+   * logo changes nothing. Every other value is refused: only UploadClientLogo sets
+   * a logo.
    *
    * @generated from field: optional string logo_url = 12;
    */
@@ -501,8 +501,8 @@ export type UpdateClientRequest = Message<"xeonr.auth.api.v1.UpdateClientRequest
   postLogoutRedirectUris: string[];
 
   /**
-   * Whether the client is verified. Absent: unchanged. Ignored unless the
-   * caller has the scope admin.
+   * Whether the client is verified. Absent: unchanged. Without the scope admin
+   * this field is ignored.
    *
    * @generated from field: optional bool is_verified = 18;
    */
@@ -525,13 +525,13 @@ export const UpdateClientRequestSchema: GenMessage<UpdateClientRequest> = /*@__P
   messageDesc(file_xeonr_auth_api_v1_clients_service, 7);
 
 /**
- * UpdateClientResponse carries the changed client.
+ * UpdateClientResponse is the answer of UpdateClient.
  *
  * @generated from message xeonr.auth.api.v1.UpdateClientResponse
  */
 export type UpdateClientResponse = Message<"xeonr.auth.api.v1.UpdateClientResponse"> & {
   /**
-   * The client as it is now, without its secret.
+   * The client after the change, without its secret.
    *
    * @generated from field: xeonr.auth.api.v1.Client client = 1;
    */
@@ -546,7 +546,7 @@ export const UpdateClientResponseSchema: GenMessage<UpdateClientResponse> = /*@_
   messageDesc(file_xeonr_auth_api_v1_clients_service, 8);
 
 /**
- * DeleteClientRequest names the client to delete.
+ * DeleteClientRequest is the request of DeleteClient.
  *
  * @generated from message xeonr.auth.api.v1.DeleteClientRequest
  */
@@ -567,7 +567,7 @@ export const DeleteClientRequestSchema: GenMessage<DeleteClientRequest> = /*@__P
   messageDesc(file_xeonr_auth_api_v1_clients_service, 9);
 
 /**
- * DeleteClientResponse is empty: the client is gone.
+ * DeleteClientResponse is the answer of DeleteClient. It is empty.
  *
  * @generated from message xeonr.auth.api.v1.DeleteClientResponse
  */
@@ -582,7 +582,7 @@ export const DeleteClientResponseSchema: GenMessage<DeleteClientResponse> = /*@_
   messageDesc(file_xeonr_auth_api_v1_clients_service, 10);
 
 /**
- * UploadClientLogoRequest carries an image.
+ * UploadClientLogoRequest is the request of UploadClientLogo.
  *
  * @generated from message xeonr.auth.api.v1.UploadClientLogoRequest
  */
@@ -595,15 +595,15 @@ export type UploadClientLogoRequest = Message<"xeonr.auth.api.v1.UploadClientLog
   clientId: string;
 
   /**
-   * The image file, at most 2 MiB and 512×512 pixels. Of an animation the
-   * first frame is kept. Empty is refused.
+   * The image file, at most 2 MiB and 512×512 pixels. Only the first frame of an
+   * animation is kept. Empty is refused.
    *
    * @generated from field: bytes logo_data = 2;
    */
   logoData: Uint8Array;
 
   /**
-   * The type of the image, which its content must agree with. Empty is refused.
+   * The type of the image. The content must be of this type. Empty is refused.
    *
    * @generated from field: string content_type = 3;
    */
@@ -618,13 +618,13 @@ export const UploadClientLogoRequestSchema: GenMessage<UploadClientLogoRequest> 
   messageDesc(file_xeonr_auth_api_v1_clients_service, 11);
 
 /**
- * UploadClientLogoResponse says where the logo is.
+ * UploadClientLogoResponse is the answer of UploadClientLogo.
  *
  * @generated from message xeonr.auth.api.v1.UploadClientLogoResponse
  */
 export type UploadClientLogoResponse = Message<"xeonr.auth.api.v1.UploadClientLogoResponse"> & {
   /**
-   * Where the logo is served from now on. Never empty.
+   * Where the new logo is served. Never empty.
    *
    * @generated from field: string logo_url = 1;
    */
@@ -639,7 +639,7 @@ export const UploadClientLogoResponseSchema: GenMessage<UploadClientLogoResponse
   messageDesc(file_xeonr_auth_api_v1_clients_service, 12);
 
 /**
- * GetPublicClientsRequest names clients.
+ * GetPublicClientsRequest is the request of GetPublicClients.
  *
  * @generated from message xeonr.auth.api.v1.GetPublicClientsRequest
  */
@@ -660,13 +660,13 @@ export const GetPublicClientsRequestSchema: GenMessage<GetPublicClientsRequest> 
   messageDesc(file_xeonr_auth_api_v1_clients_service, 13);
 
 /**
- * GetPublicClientsResponse carries what anyone may know of the named clients.
+ * GetPublicClientsResponse is the answer of GetPublicClients.
  *
  * @generated from message xeonr.auth.api.v1.GetPublicClientsResponse
  */
 export type GetPublicClientsResponse = Message<"xeonr.auth.api.v1.GetPublicClientsResponse"> & {
   /**
-   * The clients by their id. An id without a client is absent.
+   * The clients by id. An id without a client is absent.
    *
    * @generated from field: map<string, xeonr.auth.api.v1.PublicClient> clients = 1;
    */
@@ -683,29 +683,29 @@ export const GetPublicClientsResponseSchema: GenMessage<GetPublicClientsResponse
 /**
  * ClientsService keeps OAuth clients and rotates their secrets.
  *
- * Every method but GetPublicClients needs `Authorization: Bearer <JWT>` with
- * the scope its comment names. A client of another organisation is, on every
- * method, a client that does not exist. Field numbers from 100 up are
- * additions of this server to the mirrored contract.
+ * Every method except GetPublicClients needs `Authorization: Bearer <JWT>` with
+ * the scope that its comment names. Every method treats a client of another
+ * organisation as a client that does not exist. Fields with numbers from 100 up
+ * are additions of this server to the mirrored contract.
  *
  * @generated from service xeonr.auth.api.v1.ClientsService
  */
 export const ClientsService: GenService<{
   /**
-   * RegenerateSecret makes a new secret for a confidential client. The old
+   * RegenerateSecret creates a new secret for a confidential client. The old
    * secret is invalid from the moment the answer is sent, unless the request
    * asks for an overlap.
    *
-   * Each call rotates, except that the header (in gRPC the metadata)
-   * `Idempotency-Key` makes a repeated call, by the same caller within 24
-   * hours, give the result of the first.
+   * Each call rotates, unless it repeats a call of the same caller with the same
+   * `Idempotency-Key`, a header or metadata of gRPC. For 24 hours such a call
+   * returns the result of the first one.
    *
-   * Scope: oauth:clients:manage or oauth:clients:rotate, or for the client that
-   * the token was issued to oauth:clients:rotate:self. Errors: not_found;
-   * failed_precondition for a public client, which has no secret, and for a
-   * repeated call whose secret a later rotation has replaced; aborted if
-   * `expected_secret_version` is not the client's; invalid_argument for a key
-   * that another request was sent with.
+   * Scope: oauth:clients:manage or oauth:clients:rotate. For the client that the
+   * token was issued to, oauth:clients:rotate:self is enough. Errors: not_found;
+   * failed_precondition for a public client, and for a repeated call whose secret
+   * a later rotation has replaced; aborted if the client has another version than
+   * `expected_secret_version`; invalid_argument for a key that was used for
+   * another request.
    *
    * @generated from rpc xeonr.auth.api.v1.ClientsService.RegenerateSecret
    */
@@ -715,8 +715,8 @@ export const ClientsService: GenService<{
     output: typeof ClientSchema;
   },
   /**
-   * CreateClient registers a client. The answer carries the secret if the
-   * client has one; later it is shown only on request. `Idempotency-Key` works
+   * CreateClient registers a client. The answer carries the secret if the client
+   * has one; later the secret is shown only on request. `Idempotency-Key` works
    * as in RegenerateSecret.
    *
    * Scope: oauth:clients:manage. Errors: invalid_argument.
@@ -731,9 +731,9 @@ export const ClientsService: GenService<{
   /**
    * GetClient returns one client.
    *
-   * Scope: oauth:clients:read, and oauth:clients:manage too when
-   * `includeSecret` is set. Errors: not_found; data_loss if the stored secret
-   * was damaged.
+   * Scope: oauth:clients:read, and oauth:clients:manage as well if
+   * `includeSecret` is set. Errors: not_found; data_loss if the stored secret is
+   * damaged.
    *
    * @generated from rpc xeonr.auth.api.v1.ClientsService.GetClient
    */
@@ -757,7 +757,7 @@ export const ClientsService: GenService<{
     output: typeof ListClientsResponseSchema;
   },
   /**
-   * UpdateClient changes the fields that the mask names or, without a mask,
+   * UpdateClient changes the fields that the mask names. Without a mask it changes
    * every field that is set.
    *
    * Scope: oauth:clients:manage. Errors: not_found; invalid_argument for a
@@ -771,7 +771,7 @@ export const ClientsService: GenService<{
     output: typeof UpdateClientResponseSchema;
   },
   /**
-   * DeleteClient deletes a client for good.
+   * DeleteClient deletes a client permanently.
    *
    * Scope: oauth:clients:manage. Errors: not_found.
    *
@@ -783,7 +783,7 @@ export const ClientsService: GenService<{
     output: typeof DeleteClientResponseSchema;
   },
   /**
-   * UploadClientLogo sets the logo of a client, replacing any earlier one.
+   * UploadClientLogo sets the logo of a client. It replaces an earlier logo.
    *
    * Scope: oauth:clients:manage. Errors: not_found; invalid_argument if the
    * data is not an image of the named type or is larger than 512×512 pixels;
@@ -797,8 +797,8 @@ export const ClientsService: GenService<{
     output: typeof UploadClientLogoResponseSchema;
   },
   /**
-   * GetPublicClients returns what anyone may know of the named clients. It
-   * needs no token and may be called by a cacheable HTTP GET.
+   * GetPublicClients returns what everyone may know about the named clients. It
+   * needs no token, and can be called by HTTP GET, whose answers can be cached.
    *
    * Errors: invalid_argument.
    *
