@@ -30,6 +30,7 @@ type frame struct {
 	size   image.Point // of the frame, as its header claims
 	canvas image.Point // of the whole picture
 	at     image.Point // where the decoded image goes on the canvas
+	exif   []byte      // Exif data, which may say how the picture is turned; nil: none
 	decode func() (image.Image, error)
 }
 
@@ -104,19 +105,25 @@ func openJPEG(data []byte) (frame, error) {
 	if scans := bytes.Count(data, []byte{0xff, 0xda}); scans > maxScans {
 		return frame{}, tooManyScans(scans)
 	}
-	return newFrame(data, jpeg.DecodeConfig, jpeg.Decode)
+	opened, err := newFrame(data, jpeg.DecodeConfig, jpeg.Decode)
+	opened.exif = exifOfJPEG(data)
+	return opened, err
 }
 
 func openPNG(data []byte) (frame, error) {
-	return newFrame(pixelChunks(data), png.DecodeConfig, png.Decode)
+	pixels, exif := pixelChunks(data)
+	opened, err := newFrame(pixels, png.DecodeConfig, png.Decode)
+	opened.exif = exif
+	return opened, err
 }
 
 // pixelChunks returns a PNG file without the chunks that carry no pixels, and
 // without what follows its end. The decoder would skip them, but it allocates
-// 4 KiB for each, and 2 MiB hold 170,000 empty ones.
-func pixelChunks(data []byte) []byte {
+// 4 KiB for each, and 2 MiB hold 170,000 empty ones. It also returns the payload
+// of the chunk with Exif data, or nil.
+func pixelChunks(data []byte) (kept, exif []byte) {
 	const signature, overhead = 8, 12 // length, name and checksum of a chunk
-	kept := bytes.Clone(data[:signature])
+	kept = bytes.Clone(data[:signature])
 	for rest := data[signature:]; len(rest) >= overhead; {
 		size := int64(binary.BigEndian.Uint32(rest)) + overhead
 		if size > int64(len(rest)) {
@@ -125,10 +132,12 @@ func pixelChunks(data []byte) []byte {
 		switch string(rest[4:8]) {
 		case "IHDR", "PLTE", "tRNS", "IDAT":
 			kept = append(kept, rest[:size]...)
+		case "eXIf":
+			exif = rest[8 : size-4]
 		case "IEND":
-			return append(kept, rest[:size]...)
+			return append(kept, rest[:size]...), exif
 		}
 		rest = rest[size:]
 	}
-	return kept
+	return kept, exif
 }

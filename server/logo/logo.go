@@ -30,9 +30,9 @@ const (
 // The type must be image/png, image/jpeg, image/webp or image/gif, and the data
 // must be of that type. Of an animation the first frame is kept, on a canvas of
 // the animation's size, transparent where the frame does not reach. Nothing but
-// pixels is kept, at 8 bits a channel: text, EXIF and colour profiles are
-// dropped, so a photograph that relies on its EXIF orientation comes out
-// unrotated, and colours are taken as sRGB.
+// pixels is kept, at 8 bits a channel: text, Exif and colour profiles are
+// dropped. A picture is turned as its Exif orientation says, and colours are taken
+// as sRGB.
 //
 // A refusal is an [*Error]. Any other error is ours to fix. A call allocates some
 // 30 MiB at most, and some 210 MiB for a lossless WebP that was built to cost
@@ -93,7 +93,7 @@ func (f format) decode(data []byte) (*image.NRGBA, error) {
 	if err != nil {
 		return nil, err
 	}
-	return paint(first.canvas, first.at, img), nil
+	return turn(paint(first.canvas, first.at, img), orientation(first.exif)), nil
 }
 
 func checkSides(sizes ...image.Point) error {

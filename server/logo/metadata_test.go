@@ -32,16 +32,13 @@ func TestEncodeKeepsNothingButPixels(t *testing.T) {
 		"a PNG with text": {withChunks(simple, chunk("tEXt", []byte("Comment\x00"+html))), pngType, image.Pt(20, 10)},
 		"a PNG with a colour profile, Exif and a chunk of no known name": {withChunks(simple,
 			chunk("iCCP", append([]byte("x\x00\x00"), deflated([]byte(html))...)),
-			chunk("eXIf", exif[6:]), chunk("evIl", []byte(html))), pngType, image.Pt(20, 10)},
-		"a PNG with a page in its palette": {pngOf(t, htmlPalette(html)), pngType, image.Pt(20, 10)},
-		"a PNG followed by a page":         {append(bytes.Clone(simple), html...), pngType, image.Pt(20, 10)},
-		"a PNG followed by a ZIP":          {append(bytes.Clone(simple), "PK\x03\x04"+html...), pngType, image.Pt(20, 10)},
-		"a JPEG with Exif, which is not turned": {
-			slices.Concat(photo[:2], app1, photo[2:]), jpegType,
-			image.Pt(20, 10),
-		},
-		"a GIF with a page in its palette": {gifOf(t, 20, 10, htmlPalette(html)), gifType, image.Pt(20, 10)},
-		"a WebP with all there is":         {extended, webpType, image.Pt(16, 16)},
+			chunk("eXIf", exif[6:]), chunk("evIl", []byte(html))), pngType, image.Pt(10, 20)},
+		"a PNG with a page in its palette":  {pngOf(t, htmlPalette(html)), pngType, image.Pt(20, 10)},
+		"a PNG followed by a page":          {append(bytes.Clone(simple), html...), pngType, image.Pt(20, 10)},
+		"a PNG followed by a ZIP":           {append(bytes.Clone(simple), "PK\x03\x04"+html...), pngType, image.Pt(20, 10)},
+		"a JPEG with Exif, which is turned": {slices.Concat(photo[:2], app1, photo[2:]), jpegType, image.Pt(10, 20)},
+		"a GIF with a page in its palette":  {gifOf(t, 20, 10, htmlPalette(html)), gifType, image.Pt(20, 10)},
+		"a WebP with all there is":          {extended, webpType, image.Pt(16, 16)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := logo.Encode(c.data, c.contentType)

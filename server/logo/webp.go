@@ -36,7 +36,7 @@ func openWebP(data []byte) (frame, error) {
 	if err != nil {
 		return frame{}, err
 	}
-	opened.at = still.at
+	opened.at, opened.exif = still.at, exifOfWebP(data)
 	if still.canvas != (image.Point{}) {
 		opened.canvas = still.canvas
 	}
@@ -152,6 +152,16 @@ func (s *webpStill) file() []byte {
 		return appendChunk(nil, "RIFF", appendChunk(body, "VP8L", s.pixels))
 	}
 	return appendChunk(nil, "RIFF", appendChunk(body, "VP8 ", s.pixels))
+}
+
+// exifOfWebP returns the payload of the chunk with Exif data, or nil.
+func exifOfWebP(data []byte) []byte {
+	for name, payload := range riffChunks(data[12:]) {
+		if name == "EXIF" {
+			return payload
+		}
+	}
+	return nil
 }
 
 // riffChunks yields the name and payload of each chunk that data holds whole.
