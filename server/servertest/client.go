@@ -3,22 +3,20 @@ package servertest
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
 )
 
-// A Protocol is one way to speak to the service.
+// A Protocol is one that generated clients speak with the service.
 type Protocol struct {
 	// Name is for the names of tests.
 	Name string
@@ -27,7 +25,7 @@ type Protocol struct {
 	http2   bool
 }
 
-// Protocols are all the ways a generated client can speak.
+// Protocols returns all that a generated client can speak.
 func Protocols() []Protocol {
 	return []Protocol{
 		{Name: "Connect JSON", options: []connect.ClientOption{connect.WithProtoJSON()}},
@@ -38,6 +36,12 @@ func Protocols() []Protocol {
 	}
 }
 
+// ConnectJSON is the protocol of tests that are not about protocols.
+var ConnectJSON = Protocols()[0]
+
+// GRPC is for tests that look at one protocol besides ConnectJSON.
+var GRPC = Protocols()[slices.IndexFunc(Protocols(), func(p Protocol) bool { return p.Name == "gRPC" })]
+
 // EachProtocol runs body once for each protocol.
 func EachProtocol(t *testing.T, body func(*testing.T, Protocol)) {
 	t.Helper()
@@ -46,20 +50,27 @@ func EachProtocol(t *testing.T, body func(*testing.T, Protocol)) {
 	}
 }
 
-// Clients is the mirrored service as the holder of token sees it. An empty
-// token sends none.
+// Clients returns a client of the mirrored service that sends this token. An
+// empty token sends none.
 func (s *Server) Clients(p Protocol, token string) apiv1connect.ClientsServiceClient {
 	return apiv1connect.NewClientsServiceClient(HTTPClient(p.http2), s.URL, p.clientOptions(token)...)
 }
 
-// Secrets is our own service as the holder of token sees it.
+// Secrets returns a client of our own service that sends this token.
 func (s *Server) Secrets(p Protocol, token string) clientsdv1connect.SecretsServiceClient {
 	return clientsdv1connect.NewSecretsServiceClient(HTTPClient(p.http2), s.URL, p.clientOptions(token)...)
 }
 
-// Management is ZITADEL's service as the holder of token sees it.
+// Management returns a client of ZITADEL's service that sends this token.
 func (s *Server) Management(p Protocol, token string) managementv1connect.ManagementServiceClient {
 	return managementv1connect.NewManagementServiceClient(HTTPClient(p.http2), s.URL, p.clientOptions(token)...)
+}
+
+// ClientsService returns a client of the mirrored service that may do everything
+// but what needs the scope admin.
+func (s *Server) ClientsService(t testing.TB) apiv1connect.ClientsServiceClient {
+	t.Helper()
+	return s.Clients(ConnectJSON, s.Token(t, All...))
 }
 
 // Call calls any method of a service, for tests that take the methods from the
@@ -87,57 +98,17 @@ func (s *Server) Call(
 	return answer.Msg, nil
 }
 
-// PostJSON sends body as curl would, and returns the answer as it came.
-func (s *Server) PostJSON(t testing.TB, procedure, token, body string) (*http.Response, []byte) {
+// GRPCHealth asks grpc.health.v1 for the status of a service. The wrapper messages
+// have the same bytes as those of grpc.health.v1: one field, a string or an enum.
+func (s *Server) GRPCHealth(t *testing.T, service string) (uint32, error) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+procedure, strings.NewReader(body))
+	health := connect.NewClient[wrapperspb.StringValue, wrapperspb.UInt32Value](
+		HTTPClient(true), s.URL+"/grpc.health.v1.Health/Check", connect.WithGRPC())
+	answer, err := health.CallUnary(t.Context(), connect.NewRequest(wrapperspb.String(service)))
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Connect-Protocol-Version", "1")
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	return Do(t, request)
-}
-
-// Do sends a request over HTTP/1.1 and reads the whole answer.
-func Do(t testing.TB, request *http.Request) (*http.Response, []byte) {
-	t.Helper()
-	response, err := HTTPClient(false).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close() //nolint:errcheck // read to its end below
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, body
-}
-
-// HTTPClient speaks HTTP/1.1, or HTTP/2 without TLS.
-func HTTPClient(http2 bool) *http.Client {
-	if http2 {
-		return http2Client
-	}
-	return http1Client
-}
-
-var (
-	http1Client = newHTTPClient(false)
-	http2Client = newHTTPClient(true)
-)
-
-func newHTTPClient(http2 bool) *http.Client {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(!http2)
-	protocols.SetUnencryptedHTTP2(http2)
-	return &http.Client{
-		Transport:     &http.Transport{Protocols: protocols, MaxIdleConnsPerHost: 128},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return answer.Msg.GetValue(), nil
 }
 
 func (p Protocol) clientOptions(token string) []connect.ClientOption {

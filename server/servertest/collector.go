@@ -20,17 +20,19 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Collector receives what servers export over OTLP.
+// A Collector receives what servers export over OTLP. Read its fields when the
+// server has stopped.
 type Collector struct {
-	mu       sync.Mutex
 	Raw      bytes.Buffer // every request as it came
 	Resource map[string]string
 	Spans    []*trace.Span
-	Metrics  []string
+	Metrics  []string // their names
+
+	mu sync.Mutex
 }
 
-// StartCollector tells the servers of this test where it is, by the standard
-// variable.
+// StartCollector starts a collector until the test ends. Servers that the test
+// starts afterwards export to it: it sets the standard variable.
 func StartCollector(t *testing.T) *Collector {
 	t.Helper()
 	c := &Collector{Resource: map[string]string{}}
@@ -99,14 +101,14 @@ func text(value *common.AnyValue) string {
 	}
 }
 
-// Transcript are the spans in words, in order of their names: the name of a span and of
-// its parent, what it says of itself, and all that there is beside.
+// Transcript describes each span in a line, sorted: its name, the name of its
+// parent, its attributes, its status and its events.
 func (c *Collector) Transcript() []string {
 	names := map[string]string{}
 	for _, span := range c.Spans {
 		names[string(span.GetSpanId())] = span.GetName()
 	}
-	var told []string
+	transcript := make([]string, 0, len(c.Spans))
 	for _, span := range c.Spans {
 		words := []string{span.GetName(), names[string(span.GetParentSpanId())]}
 		for _, attribute := range span.GetAttributes() {
@@ -119,13 +121,13 @@ func (c *Collector) Transcript() []string {
 		for _, event := range span.GetEvents() {
 			words = append(words, "event="+event.GetName())
 		}
-		told = append(told, strings.Join(words, "|"))
+		transcript = append(transcript, strings.Join(words, "|"))
 	}
-	slices.Sort(told)
-	return told
+	slices.Sort(transcript)
+	return transcript
 }
 
-// Span is the one span with a name.
+// Span returns the only span with this name.
 func (c *Collector) Span(t *testing.T, name string) *trace.Span {
 	t.Helper()
 	var found []*trace.Span

@@ -4,17 +4,22 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"entgo.io/ent/dialect"
 	"github.com/google/uuid"
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
+	"clientsd/ent/oauthclient"
 	"clientsd/server/database"
+	"clientsd/server/servertest/storagetest"
 )
 
-// Database opens the server's database a second time, beside the server, for
+// Database opens the server's database a second time, alongside the server, for
 // tests that look at what is stored or damage it. It is closed with the test.
 func (s *Server) Database(t testing.TB) *database.DB {
 	t.Helper()
@@ -37,14 +42,14 @@ func (s *Server) openDatabase(ctx context.Context) (*database.DB, error) {
 	return database.OpenSQLite(ctx, s.server.Storage().DatabaseFile)
 }
 
-// Data is what a command is told to work on the server's data: its flags
-// --data-dir, --database-url and --keyset.
+// Data returns the flags of a command that works on the server's data: --data-dir,
+// --database-url and --keyset.
 func (s *Server) Data() (dir string, url database.URL, keyset string) {
 	return s.storage.Dir, s.storage.Postgres.URL, s.storage.KeysetFile
 }
 
-// Stored is all that the server has stored: the content of each file of its data
-// folder and, on PostgreSQL, of each table, as text.
+// Stored returns all that the server has stored: the content of each file of its
+// data folder and, on PostgreSQL, the text of each table.
 func (s *Server) Stored(t testing.TB) map[string][]byte {
 	t.Helper()
 	stored := map[string][]byte{}
@@ -66,7 +71,7 @@ func (s *Server) Stored(t testing.TB) map[string][]byte {
 	return stored
 }
 
-// texts are the values that a query finds.
+// texts returns the values that a query finds.
 func texts(t testing.TB, db *ent.Client, query string) (values []string) {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), query)
@@ -87,7 +92,7 @@ func texts(t testing.TB, db *ent.Client, query string) (values []string) {
 	return values
 }
 
-// Events are those of a client, the oldest first.
+// Events returns the events of a client, the oldest first.
 func (s *Server) Events(t testing.TB, clientID string) []*ent.ClientEvent {
 	t.Helper()
 	events, err := s.Database(t).Read.ClientEvent.Query().
@@ -100,7 +105,7 @@ func (s *Server) Events(t testing.TB, clientID string) []*ent.ClientEvent {
 	return events
 }
 
-// Row is a client as it is stored.
+// Row returns a client as it is stored.
 func (s *Server) Row(t testing.TB, clientID string) *ent.OAuthClient {
 	t.Helper()
 	row, err := s.Database(t).Read.OAuthClient.Get(t.Context(), uuid.MustParse(clientID))
@@ -108,4 +113,43 @@ func (s *Server) Row(t testing.TB, clientID string) *ent.OAuthClient {
 		t.Fatalf("read client: %v", err)
 	}
 	return row
+}
+
+// CopyStatement returns SQL that makes as many copies of the first client as its
+// one argument says.
+func CopyStatement(name string) string {
+	columns := slices.DeleteFunc(slices.Clone(oauthclient.Columns), func(c string) bool { return c == oauthclient.FieldID })
+	list := strings.Join(columns, ", ")
+	series, id := "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < $1) ", randomUUID
+	if name == dialect.Postgres {
+		series, id = "WITH n AS (SELECT generate_series(1, $1::int)) ", "gen_random_uuid()"
+	}
+	return series + "INSERT INTO oauth_clients (id, " + list + ") SELECT " + id + ", " + list +
+		" FROM n, (SELECT " + list + " FROM oauth_clients LIMIT 1) AS first"
+}
+
+// randomUUID is SQL of SQLite for a UUID of version 4.
+const randomUUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||
+	substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`
+
+// Exec runs a statement on the database behind the server's back. A ? stands for an
+// argument on both databases.
+func (s *Server) Exec(t testing.TB, statement string, args ...any) {
+	t.Helper()
+	for i := range args {
+		if storagetest.IsPostgres() {
+			statement = strings.Replace(statement, "?", "$"+strconv.Itoa(i+1), 1)
+		}
+	}
+	if _, err := s.Database(t).Write.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// MissingTable returns what a log in JSON says of a table that does not exist.
+func MissingTable(table string) string {
+	if storagetest.IsPostgres() {
+		return `relation \"` + table + `\" does not exist`
+	}
+	return "no such table: " + table
 }

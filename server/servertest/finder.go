@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// A Finder finds secrets in data, in clear or encoded, by sixteen characters
-// of what is random in them.
+// A Finder finds secrets in data, in clear or encoded. It knows each by sixteen of
+// its random characters.
 type Finder map[[16]byte]string
 
-// Add looks for a secret from now on: as it is, in hex, and in base64 wherever
+// Add adds a secret to those that In finds: in clear, in hex and in base64, wherever
 // it begins within a group of three bytes.
 func (f Finder) Add(secret string) {
 	body := strings.TrimPrefix(secret, "sk_live_")
@@ -24,9 +24,10 @@ func (f Finder) Add(secret string) {
 	}
 }
 
+// AddText adds a text by its first sixteen characters, and the name that In returns.
 func (f Finder) AddText(encoding, text string) { f[[16]byte([]byte(text))] = encoding }
 
-// In says how the first secret in data is encoded, or nothing if there is none.
+// In returns how the first secret in data is encoded, or "" if there is none.
 func (f Finder) In(data []byte) string {
 	for i := range max(0, len(data)-15) {
 		if encoding, ok := f[[16]byte(data[i:])]; ok {

@@ -1,21 +1,22 @@
 package servertest
 
 import (
+	"encoding/json"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 )
 
-// Request describes a confidential client with a value other than zero in every
-// field, so that a field that gets lost on its way shows.
+// Request describes a confidential client. No field has its zero value, so that a
+// field that gets lost shows.
 func Request() *apiv1.CreateClientRequest {
 	settings, err := structpb.NewStruct(map[string]any{"property1": map[string]any{}, "depth": 2.5, "tags": []any{"a", nil, true}})
 	if err != nil {
-		panic(err) //nolint:forbidigo // the value is a constant
+		panic(err) // the value is a constant
 	}
 	return &apiv1.CreateClientRequest{
 		HasSecret:               true,
@@ -67,13 +68,49 @@ func (s *Server) CreateAs(t testing.TB, token string, request *apiv1.CreateClien
 	return answer.GetClient()
 }
 
-// Verify asks whether secret is valid for the client of the default organisation.
-func (s *Server) Verify(t testing.TB, clientID, secret string) *clientsdv1.VerifySecretResponse {
+// NextPageToken lists clients and returns the token of the next page.
+func (s *Server) NextPageToken(t *testing.T, request *apiv1.ListClientsRequest) string {
 	t.Helper()
-	answer, err := s.Secrets(Protocols()[0], s.Token(t, All...)).VerifySecret(t.Context(),
-		&clientsdv1.VerifySecretRequest{ClientId: clientID, Secret: secret})
-	if err != nil {
-		t.Fatalf("verify secret: %v", err)
+	answer, err := s.ClientsService(t).ListClients(t.Context(), request)
+	if err != nil || answer.NextPageToken == nil {
+		t.Fatalf("got no token of a next page: %v, error %v", answer, err)
 	}
-	return answer
+	return answer.GetNextPageToken()
 }
+
+// LogoUploadJSON returns the JSON of an UploadClientLogoRequest.
+func LogoUploadJSON(t testing.TB, clientID string) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{
+		"clientId": clientID, "logoData": PNG(t, 16, 16, Red), "contentType": "image/png",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// UploadLogo gives a client a red logo and returns its URL.
+func (s *Server) UploadLogo(t testing.TB, clientID string) string {
+	t.Helper()
+	answer, err := s.ClientsService(t).UploadClientLogo(t.Context(), &apiv1.UploadClientLogoRequest{
+		ClientId: clientID, LogoData: PNG(t, 16, 16, Red), ContentType: "image/png",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.GetLogoUrl()
+}
+
+// RequestJSON returns Request as JSON.
+func RequestJSON(t testing.TB) string {
+	t.Helper()
+	text, err := protojson.Marshal(Request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Application is the application that Request names.
+const Application = "app_prod_myapp"

@@ -13,7 +13,7 @@ import (
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 )
 
-// WantMatch fails the test unless the secret verifies as this one.
+// WantMatch fails the test unless VerifySecret answers this match and version.
 func (s *Server) WantMatch(t *testing.T, clientID, secret string, want clientsdv1.SecretMatch, version int64) {
 	t.Helper()
 	got := s.Verify(t, clientID, secret)
@@ -23,14 +23,15 @@ func (s *Server) WantMatch(t *testing.T, clientID, secret string, want clientsdv
 	}
 }
 
+// What VerifySecret can answer.
 const (
 	MatchCurrent  = clientsdv1.SecretMatch_SECRET_MATCH_CURRENT
 	MatchPrevious = clientsdv1.SecretMatch_SECRET_MATCH_PREVIOUS
 	MatchNone     = clientsdv1.SecretMatch_SECRET_MATCH_NONE
 )
 
-// WantHistory fails the test unless the events of a client tell of each secret
-// version once and in order, and its row counts them.
+// WantHistory fails the test unless a client has this many secret versions: one
+// event each, in order, and the last in its row.
 func (s *Server) WantHistory(t *testing.T, clientID string, versions int64) {
 	t.Helper()
 	var got, want []int64
@@ -50,7 +51,8 @@ func (s *Server) WantHistory(t *testing.T, clientID string, versions int64) {
 	}
 }
 
-// EventLine is what an event says of the secret: "secret_read 2 released".
+// EventLine returns the kind and secret version of an event and whether the answer
+// carried the secret, such as "secret_read 2 released".
 func EventLine(e *ent.ClientEvent) string {
 	line := fmt.Sprintf("%s %d", e.Kind, e.SecretVersion)
 	if e.SecretReleased {
@@ -59,7 +61,7 @@ func EventLine(e *ent.ClientEvent) string {
 	return line
 }
 
-// WantSameRow fails the test if a client is not stored exactly as before.
+// WantSameRow fails the test if a row has changed.
 func WantSameRow(t testing.TB, before, after *ent.OAuthClient) {
 	t.Helper()
 	if diff := cmp.Diff(before, after, cmpopts.IgnoreUnexported(ent.OAuthClient{}), cmpopts.IgnoreFields(ent.OAuthClient{}, "Edges")); diff != "" {
@@ -67,12 +69,13 @@ func WantSameRow(t testing.TB, before, after *ent.OAuthClient) {
 	}
 }
 
-// WantEvents compares the events of a client: kind, secret version and whether
-// the answer carried the secret.
+// WantEvents fails the test unless these are the events of a client, each as
+// EventLine describes it.
 func (s *Server) WantEvents(t *testing.T, clientID string, want ...string) {
 	t.Helper()
-	var got []string
-	for _, e := range s.Events(t, clientID) {
+	events := s.Events(t, clientID)
+	got := make([]string, 0, len(events))
+	for _, e := range events {
 		got = append(got, EventLine(e))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -80,8 +83,8 @@ func (s *Server) WantEvents(t *testing.T, clientID string, want ...string) {
 	}
 }
 
-// WantOnlySecret fails the test unless current is the client's secret of this
-// version, and none of the others is one.
+// WantOnlySecret fails the test unless current verifies as the client's current
+// secret with this version, and the others do not verify.
 func (s *Server) WantOnlySecret(t *testing.T, clientID string, version int64, current string, others ...string) {
 	t.Helper()
 	want := &clientsdv1.VerifySecretResponse{Valid: true, Matched: clientsdv1.SecretMatch_SECRET_MATCH_CURRENT, SecretVersion: version}

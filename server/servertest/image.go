@@ -10,13 +10,15 @@ import (
 	"testing"
 )
 
-var Red = color.NRGBA{R: 200, G: 30, B: 40, A: 255} // that of lossy.webp
+// Red is the colour of lossy.webp in the test data of package logo.
+var Red = color.NRGBA{R: 200, G: 30, B: 40, A: 255}
 
-// picture is an image of one colour.
+// picture returns an image of one colour.
 func picture(width, height int, c color.Color) *image.Paletted {
 	return image.NewPaletted(image.Rect(0, 0, width, height), color.Palette{c})
 }
 
+// PNG returns an image of one colour as a PNG file.
 func PNG(t testing.TB, width, height int, c color.Color) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -26,6 +28,7 @@ func PNG(t testing.TB, width, height int, c color.Color) []byte {
 	return out.Bytes()
 }
 
+// JPEG returns an image of one colour as a JPEG file.
 func JPEG(t testing.TB, width, height int, c color.Color) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -35,6 +38,7 @@ func JPEG(t testing.TB, width, height int, c color.Color) []byte {
 	return out.Bytes()
 }
 
+// GIF returns an image of one colour as a GIF file.
 func GIF(t testing.TB, width, height int, c color.Color) []byte {
 	t.Helper()
 	var out bytes.Buffer

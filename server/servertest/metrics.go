@@ -1,9 +1,7 @@
 package servertest
 
 import (
-	"io"
 	"maps"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,37 +13,37 @@ import (
 	"clientsd/server"
 )
 
-// A Watched server is one with metrics.
+// A Watched server serves metrics.
 type Watched struct {
 	*Server
 
-	MetricsAddr string // the address
+	// MetricsURL is where Prometheus finds the metrics.
+	MetricsURL string
 }
 
+// StartWatched runs a service of version 1.2.3 with metrics until the test ends.
 func StartWatched(t *testing.T, options ...func(*server.Config)) Watched {
 	t.Helper()
-	address := FreeAddress(t)
-	options = append(options, func(c *server.Config) { c.MetricsAddr, c.Version = address, "1.2.3" })
-	return Watched{Start(t, options...), address}
+	s := Start(t, append(options, func(c *server.Config) { c.MetricsAddr, c.Version = "127.0.0.1:0", "1.2.3" })...)
+	return Watched{s, s.server.MetricsURL()}
 }
 
-// Read gets the metrics as they are written.
+// Read returns the metrics as Prometheus reads them.
 func (w Watched) Read(t testing.TB) string {
 	t.Helper()
-	response, err := http.Get("http://" + w.MetricsAddr + "/metrics")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.MetricsURL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("got %s: %s (%v)", response.Status, text, err)
+	response, text := Do(t, request)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("got %s: %s", response.Status, text)
 	}
 	return string(text)
 }
 
-// Scrape reads the metrics as Prometheus does: the value of each series, by its
-// name and labels as they are written.
+// Scrape returns the value of each series, by its name and labels as they are
+// written.
 func (w Watched) Scrape(t testing.TB) map[string]float64 {
 	t.Helper()
 	series := map[string]float64{}
@@ -62,7 +60,7 @@ func (w Watched) Scrape(t testing.TB) map[string]float64 {
 	return series
 }
 
-// Named are the series of a metric that are not zero, without its name.
+// Named returns the series of a metric that are not zero, by their labels.
 func (w Watched) Named(t testing.TB, metric string) map[string]float64 {
 	t.Helper()
 	found := map[string]float64{}
@@ -74,8 +72,8 @@ func (w Watched) Named(t testing.TB, metric string) map[string]float64 {
 	return found
 }
 
-// Want fails the test unless these are all series of a metric that are not
-// zero. A call is counted once it is answered, so that may take a moment.
+// Want fails the test unless Named returns this. It waits, because a call is counted
+// after its answer was sent.
 func (w Watched) Want(t testing.TB, metric string, want map[string]float64) {
 	t.Helper()
 	got := w.Named(t, metric)
@@ -85,15 +83,4 @@ func (w Watched) Want(t testing.TB, metric string, want map[string]float64) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", metric, diff)
 	}
-}
-
-// FreeAddress is a loopback address nobody listens on.
-func FreeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }

@@ -12,15 +12,15 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Operation is a method of our services, as the descriptors have it. A method
-// that can show a secret is two: without and with it.
+// An Operation is a method of our services, as the descriptors have it. A method
+// that can show a secret is two operations: without and with the secret.
 type Operation struct {
 	Method     protoreflect.MethodDescriptor
 	WithSecret bool
 	sample     map[string]any // see SampleFields
 }
 
-// String is "Service/Method", and whether the secret is asked for.
+// String returns "Service/Method", with a suffix if the secret is asked for.
 func (o Operation) String() string {
 	name := string(o.Method.Parent().Name()) + "/" + string(o.Method.Name())
 	if o.WithSecret {
@@ -29,18 +29,18 @@ func (o Operation) String() string {
 	return name
 }
 
-// Procedure is the path of the method.
+// Procedure returns the path of the method.
 func (o Operation) Procedure() string {
 	return "/" + string(o.Method.Parent().FullName()) + "/" + string(o.Method.Name())
 }
 
-// NamesOneClient says whether a request is about one client.
+// NamesOneClient reports whether a request is about one client.
 func (o Operation) NamesOneClient() bool {
 	field := o.Method.Input().Fields().ByName("client_id")
 	return field != nil && !field.IsList()
 }
 
-// Operations are those of every service in our packages.
+// Operations returns the operations of ClientsService and of our own services.
 func Operations(t testing.TB) []Operation {
 	t.Helper()
 	var found []Operation
@@ -71,8 +71,8 @@ func operationsOf(service protoreflect.ServiceDescriptor, values map[string]any)
 	return found
 }
 
-// JSON is a request that is right in every field, about the client. It has
-// members that only other methods know, which are ignored.
+// JSON returns a valid request about a client. It has a value for every field, and
+// for fields of other methods too, which the server ignores.
 func (o Operation) JSON(t testing.TB, clientID, secret string) []byte {
 	t.Helper()
 	members := maps.Clone(o.sample)
@@ -87,7 +87,7 @@ func (o Operation) JSON(t testing.TB, clientID, secret string) []byte {
 	return text
 }
 
-// Request is the message of json.
+// Request returns the message that JSON spells.
 func (o Operation) Request(t testing.TB, clientID, secret string) *dynamicpb.Message {
 	t.Helper()
 	message := dynamicpb.NewMessage(o.Method.Input())
@@ -97,7 +97,8 @@ func (o Operation) Request(t testing.TB, clientID, secret string) *dynamicpb.Mes
 	return message
 }
 
-// SampleFields has a good value for every field of every request, whatever the client.
+// SampleFields returns a valid value for every field of every request, but for the
+// client.
 func SampleFields(t testing.TB) map[string]any {
 	t.Helper()
 	text, err := protojson.Marshal(Request())
@@ -110,9 +111,11 @@ func SampleFields(t testing.TB) map[string]any {
 	return members
 }
 
-// What may differ between two equal answers.
+// notCompared are the header fields that differ between equal answers.
 var notCompared = []string{"Date", "X-Request-Id"}
 
+// PostOperation calls an operation with JSON. The reply lacks what differs between
+// equal answers.
 func (s *Server) PostOperation(t *testing.T, o Operation, token, clientID, secret string) Reply {
 	t.Helper()
 	response, body := s.PostJSON(t, o.Procedure(), token, string(o.JSON(t, clientID, secret)))

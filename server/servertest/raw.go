@@ -14,19 +14,20 @@ import (
 	"time"
 )
 
-// MaxMessage is how large a request may be, in bytes.
+// MaxMessage is how large a request may be, in bytes. A logo may be larger.
 const MaxMessage = 64 << 10
 
-// PaddedJSON is a JSON object of so many bytes with nothing in it that counts.
+// PaddedJSON returns a JSON object of this many bytes that no request knows.
 func PaddedJSON(size int) []byte {
 	const frame = `{"x":""}`
 	return []byte(frame[:6] + strings.Repeat("x", size-len(frame)) + frame[6:])
 }
 
+// JSONType is a line of header for RawPost.
 const JSONType = "Content-Type: application/json"
 
-// RawPost writes a request with these lines of header. The ones that are
-// empty are left out.
+// RawPost returns the text of a POST request with these lines of header, for Send.
+// It leaves out empty lines.
 func RawPost(target, body string, header ...string) string {
 	var request strings.Builder
 	fmt.Fprintf(&request, "POST %s HTTP/1.1\r\nHost: clients.example.com\r\nConnection: close\r\nContent-Length: %d\r\n", target, len(body))
@@ -38,40 +39,40 @@ func RawPost(target, body string, header ...string) string {
 	return request.String() + "\r\n" + body
 }
 
-// answerWithin keeps a test from waiting for ever. It says nothing of how fast
-// an answer should be.
+// answerWithin keeps a test from waiting for ever. It does not say how fast an
+// answer should be.
 const answerWithin = time.Minute
 
-// leaks are what no answer may hold: a stack, SQL, or where the code lies.
+// leaks matches what no answer may hold: a stack, SQL, or a path of the code.
 var leaks = regexp.MustCompile(`(?i)goroutine|\.go:\d|panic|sqlite|postgres|SQLSTATE|SELECT |UPDATE .* SET|INSERT |database is|/server/|no such table`)
 
-// Reply is an answer as it came, over whatever protocol.
+// A Reply is an answer as it came over HTTP.
 type Reply struct {
 	Status int
 	Header http.Header
 	Body   string
 }
 
-// Send writes a request to the server as it stands, and reads the answer.
+// Send writes the text of a request to the server and reads the answer.
 func (s *Server) Send(t testing.TB, request string) Reply {
 	t.Helper()
-	return exchange(t, s, request, false)
+	return s.exchange(t, request, false)
 }
 
-// SendAndEnd is send for a request that promises more than it holds: nothing
-// follows, so that the server need not wait for it.
+// SendAndEnd is Send for a request that is shorter than it says: it ends the
+// sending half of the connection, so that the server does not wait for the rest.
 func (s *Server) SendAndEnd(t testing.TB, request string) Reply {
 	t.Helper()
-	return exchange(t, s, request, true)
+	return s.exchange(t, request, true)
 }
 
-func exchange(t testing.TB, s *Server, request string, end bool) Reply {
+func (s *Server) exchange(t testing.TB, request string, end bool) Reply {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // the answer was read
 	_ = conn.SetDeadline(time.Now().Add(answerWithin))
 	// The server may answer and hang up before it has read everything.
 	_, _ = io.WriteString(conn, request)
@@ -82,7 +83,7 @@ func exchange(t testing.TB, s *Server, request string, end bool) Reply {
 	if err != nil {
 		t.Fatalf("no answer to %.200q: %v", request, err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // read to its end below
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatalf("%s to %.200q: read answer: %v", response.Status, request, err)
@@ -92,11 +93,10 @@ func exchange(t testing.TB, s *Server, request string, end bool) Reply {
 
 var anySecret = regexp.MustCompile(`sk_live_[0-9A-Za-z]{49}`)
 
-// WantNoLeak fails the test if the answer is the server's fault or says what
-// is nobody's business.
+// WantNoLeak fails the test if an answer shows the inside of the server.
 func WantNoLeak(t testing.TB, got Reply) {
 	t.Helper()
-	// A secret is random letters, which now and then spell a word.
+	// The random letters of a secret may spell a word.
 	if found := leaks.FindString(anySecret.ReplaceAllString(got.Body, "")); found != "" {
 		t.Errorf("the answer holds %q: %s", found, got.Body)
 	}
@@ -107,8 +107,8 @@ func WantNoLeak(t testing.TB, got Reply) {
 	}
 }
 
-// WantCalm fails the test unless the server still answers and has logged
-// neither an error nor a panic.
+// WantCalm fails the test unless the server still answers and has logged neither an
+// error nor a panic.
 func (s *Server) WantCalm(t testing.TB) {
 	t.Helper()
 	if response, body := s.Get(t, "/readyz"); response.StatusCode != http.StatusOK {
@@ -122,7 +122,7 @@ func (s *Server) WantCalm(t testing.TB) {
 	}
 }
 
-// Gzip compresses with gzip.
+// Gzip returns data compressed with gzip.
 func Gzip(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer

@@ -10,22 +10,25 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
+// NotFound is the refusal of a client that does not exist or that the caller cannot
+// see.
 var NotFound = Refusal{Code: connect.CodeNotFound, Message: "client not found"}
 
-// A Refusal is why a rotation is refused. The scope is the one that is missing.
+// A Refusal is why a rotation is refused, whichever API the caller uses. Scope is
+// the scope that the caller lacks.
 type Refusal struct {
 	Code           connect.Code
 	Message, Scope string
 }
 
-// WireRefusal is a refusal as its caller reads it. Over RPC it has no status.
+// A WireRefusal is a refusal as its caller reads it. Over RPC it has no status.
 type WireRefusal struct {
 	Status    int
 	Challenge string
 	Body      map[string]any
 }
 
-// StatusJSON is an error of an RPC as the google.rpc.Status that it is, in JSON.
+// StatusJSON returns the google.rpc.Status of an error in JSON.
 func StatusJSON(t testing.TB, err *connect.Error) map[string]any {
 	t.Helper()
 	message := &status.Status{Code: int32(err.Code()), Message: err.Message()}
@@ -39,14 +42,14 @@ func StatusJSON(t testing.TB, err *connect.Error) map[string]any {
 	return Object(t, text)
 }
 
-// reasons are those of the google.rpc.ErrorInfo that goes with a code.
+// reasons has the reason of the google.rpc.ErrorInfo that goes with a code.
 var reasons = map[connect.Code]string{
 	connect.CodeNotFound:           "CLIENT_NOT_FOUND",
 	connect.CodeFailedPrecondition: "PUBLIC_CLIENT",
 	connect.CodePermissionDenied:   "INSUFFICIENT_SCOPE",
 }
 
-// RESTStatus is the HTTP status of each code.
+// RESTStatus has the HTTP status of each code in ZITADEL's REST API.
 var RESTStatus = map[connect.Code]int{
 	connect.CodeInvalidArgument:    http.StatusBadRequest,
 	connect.CodeFailedPrecondition: http.StatusBadRequest,
@@ -58,7 +61,8 @@ var RESTStatus = map[connect.Code]int{
 	connect.CodeDeadlineExceeded:   http.StatusGatewayTimeout,
 }
 
-// RenderRPC is a refusal over gRPC, gRPC-Web and Connect.
+// RenderRPC returns a refusal in the words of ZITADEL's API over gRPC, gRPC-Web and
+// Connect.
 func RenderRPC(r Refusal) WireRefusal {
 	answer := WireRefusal{Body: map[string]any{"code": float64(r.Code), "message": r.Message, "details": []any{}}}
 	switch {
@@ -81,14 +85,14 @@ func RenderRPC(r Refusal) WireRefusal {
 	return answer
 }
 
-// RenderREST is the same with the HTTP status that belongs to the code.
+// RenderREST returns a refusal in the words of ZITADEL's REST API.
 func RenderREST(r Refusal) WireRefusal {
 	answer := RenderRPC(r)
 	answer.Status = RESTStatus[r.Code]
 	return answer
 }
 
-// RenderVigilo is a refusal in the words of Vigilo's documentation.
+// RenderVigilo returns a refusal in the words of Vigilo's documentation.
 func RenderVigilo(r Refusal) WireRefusal {
 	says := func(status int, challenge, name, description string) WireRefusal {
 		return WireRefusal{status, challenge, map[string]any{"error": name, "error_description": description}}

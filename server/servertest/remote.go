@@ -9,19 +9,20 @@ import (
 	"clientsd/server/auth/authtest"
 )
 
-// RemoteAudience is what the remote issuer calls this service.
+// RemoteAudience is the audience of tokens from a remote issuer.
 const RemoteAudience = "clients.example.com"
 
-// Remote is a server that trusts a remote issuer only.
+// A Remote is a server that trusts a remote issuer only. The test is that issuer.
 type Remote struct {
 	*Server
 
 	Issuer *authtest.Issuer
 	Key    authtest.Key
-	Weak   authtest.Key // published too, and not to be used
+	Weak   authtest.Key // published too, and too short to be trusted
 }
 
-// StartRemote starts both, and waits until the keys are loaded.
+// StartRemote starts the issuer and the server, and waits until the server has
+// loaded the keys.
 func StartRemote(t *testing.T) Remote {
 	t.Helper()
 	key := authtest.NewKey(t, "key-1")
@@ -32,6 +33,7 @@ func StartRemote(t *testing.T) Remote {
 	return r
 }
 
+// Start starts the server, for a test that has made the issuer itself.
 func (r *Remote) Start(t *testing.T) {
 	t.Helper()
 	r.Server = Start(t, func(c *server.Config) {
@@ -39,6 +41,7 @@ func (r *Remote) Start(t *testing.T) {
 	})
 }
 
+// WaitUntilReady waits until /readyz says that the keys are loaded.
 func (r *Remote) WaitUntilReady(t *testing.T) {
 	t.Helper()
 	for range 1000 {
@@ -50,7 +53,8 @@ func (r *Remote) WaitUntilReady(t *testing.T) {
 	t.Fatalf("the server is not ready:\n%s", r.Logs)
 }
 
-// Sign makes a token for reading, good but for the claims and header given.
+// Sign returns a good token with the scope to read, changed by these claims and
+// header parameters. A nil value leaves one out.
 func (r *Remote) Sign(t *testing.T, claims, header map[string]any) string {
 	t.Helper()
 	good := authtest.Claims(r.Issuer.URL, RemoteAudience, time.Now())
@@ -58,9 +62,7 @@ func (r *Remote) Sign(t *testing.T, claims, header map[string]any) string {
 	return r.Key.Sign(t, authtest.With(good, claims), header)
 }
 
-func Claim(name string, value any) map[string]any { return map[string]any{name: value} }
-
-// ChangeByte replaces one character of base64 by another.
+// ChangeByte returns a text in base64 with another character in one place.
 func ChangeByte(token string, at int) string {
 	other := "A"
 	if token[at] == 'A' {

@@ -1,7 +1,7 @@
 package servertest
 
-// The scopes, spelt out: this file restates the contract and must not follow
-// the code.
+// The scopes. This file spells them out: it restates the contract and must not
+// follow the code.
 const (
 	ScopeManage = "oauth:clients:manage"
 	ScopeRead   = "oauth:clients:read"
@@ -10,10 +10,11 @@ const (
 	ScopeAdmin  = "admin"
 )
 
-// The scopes that the other faces have of their own, and all that any needs.
+// The scopes that ZITADEL and Vigilo have of their own.
 const (
 	ScopeAppWrite     = "project.app.write"
 	ScopeClientManage = "client:manage"
 )
 
+// AllAPIs is All and the scopes of the other APIs.
 var AllAPIs = append([]string{ScopeAppWrite, ScopeClientManage}, All...)

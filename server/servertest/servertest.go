@@ -1,12 +1,23 @@
-// Package servertest runs the real server on a real database, for tests: nothing
-// in it is a mock. Tests go through its front door with generated clients or raw
-// HTTP. Package storagetest says which database it is.
+// Package servertest runs the real server on a real database, for tests. Nothing in
+// it is a mock: a test goes through the front door with generated clients or raw
+// HTTP, and looks at the result there or in the database. Package storagetest says
+// which database it is.
+//
+// It owns what tests of several packages share: starting and calling a server,
+// clients to register, and checks of errors, events and rows. It knows no test.
+// A test begins with Start:
+//
+//	s := servertest.Start(t)
+//	made := s.Create(t, servertest.Request())
+//	secret := s.Rotate(t, made.GetClientId())
+//	s.WantOnlySecret(t, made.GetClientId(), 2, secret, made.GetClientSecret())
 package servertest
 
 import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +29,8 @@ import (
 	"clientsd/server/storage"
 )
 
-// All is every scope there is, for tests that are about something else.
+// All is every scope of ClientsService and SecretsService but admin, for tests that
+// are about something else.
 var All = []string{auth.ScopeManage, auth.ScopeRead, auth.ScopeVerify}
 
 // A Server is a running service.
@@ -57,7 +69,7 @@ func Start(t testing.TB, options ...func(*server.Config)) *Server {
 	return s
 }
 
-// InDir keeps the data in dir, so that a test can start on it again.
+// InDir keeps the data in dir, so that a test can start a second server on it.
 func InDir(dir string) func(*server.Config) {
 	return func(c *server.Config) { c.Storage.Dir = dir }
 }
@@ -137,4 +149,21 @@ func (l *Logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// ReservedAddr returns a loopback address that nobody listens on and that nobody
+// else is given while the test runs. It holds the same port of 127.0.0.1, which the
+// kernel therefore gives to nobody, on an address that nothing else uses.
+func ReservedAddr(t testing.TB) string {
+	t.Helper()
+	held, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = held.Close() }) // nothing was sent to it
+	_, port, err := net.SplitHostPort(held.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.77", port)
 }

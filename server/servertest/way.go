@@ -16,23 +16,26 @@ import (
 	"clientsd/server/reqctx"
 )
 
+// VigiloPath returns the path at which Vigilo rotates a client.
 func VigiloPath(id string) string { return "/client/" + id + "/regenerate-secret" }
 
-// A Way is one way to rotate a secret: a face, and how it is spoken to.
+// A Way is one way to rotate a secret: an API over one of its protocols.
 type Way struct {
 	Name, API string
-	Scopes    []string // any of them will do
-	Rotate    func(t testing.TB, s *Server, c Attempt) (secret string, refused WireRefusal)
-	Render    func(Refusal) WireRefusal
+	Scopes    []string // each of them allows it
+	// Rotate returns either the new secret or the refusal.
+	Rotate func(t testing.TB, s *Server, c Attempt) (secret string, refused WireRefusal)
+	// Render returns a refusal in the words of the API.
+	Render func(Refusal) WireRefusal
 }
 
-// An Attempt is a rotation as its caller wants it.
+// An Attempt is a rotation as its caller asks for it.
 type Attempt struct {
 	Token, ClientID string
 	Header          []string // in pairs of name and value
 }
 
-// Ways are those of the two faces beside the main one.
+// Ways returns all ways of the ZITADEL and Vigilo APIs.
 func Ways() []Way {
 	list := []Way{
 		{"Vigilo, /client/", "vigilo", []string{ScopeClientManage}, OverVigilo("/client/"), RenderVigilo},
@@ -45,7 +48,7 @@ func Ways() []Way {
 	return list
 }
 
-// EachWay runs body once for each way.
+// EachWay runs body as a subtest for each way.
 func EachWay(t *testing.T, body func(*testing.T, Way)) {
 	t.Helper()
 	for _, w := range Ways() {
@@ -53,7 +56,7 @@ func EachWay(t *testing.T, body func(*testing.T, Way)) {
 	}
 }
 
-// MustRotate fails the test if the rotation does.
+// MustRotate returns the new secret. The rotation must succeed.
 func (w Way) MustRotate(t testing.TB, s *Server, c Attempt) (secret string) {
 	t.Helper()
 	secret, refused := w.Rotate(t, s, c)
@@ -63,7 +66,7 @@ func (w Way) MustRotate(t testing.TB, s *Server, c Attempt) (secret string) {
 	return secret
 }
 
-// WantRefused fails the test unless the rotation is refused, and in these words.
+// WantRefused fails the test unless the rotation is refused, in the words of the API.
 func (w Way) WantRefused(t testing.TB, s *Server, c Attempt, want Refusal) {
 	t.Helper()
 	_, got := w.Rotate(t, s, c)
@@ -72,24 +75,28 @@ func (w Way) WantRefused(t testing.TB, s *Server, c Attempt, want Refusal) {
 	}
 }
 
+// ZitadelPath returns the path at which ZITADEL rotates an app of a project.
 func ZitadelPath(project, app string) string {
 	return "/management/v1/projects/" + project + "/apps/" + app + "/oidc_config/_generate_client_secret"
 }
 
+// OverREST rotates over ZITADEL's REST API.
 func OverREST(t testing.TB, s *Server, c Attempt) (string, WireRefusal) {
 	t.Helper()
-	got := s.Ask(t, http.MethodPost, ZitadelPath(Application, c.ClientID), c.Token, "{}", c.Header...)
+	got := s.CallREST(t, http.MethodPost, ZitadelPath(Application, c.ClientID), c.Token, "{}", c.Header...)
 	return secretOr(t, got, "clientSecret")
 }
 
+// OverVigilo rotates over Vigilo's API, at a path with this prefix.
 func OverVigilo(prefix string) func(testing.TB, *Server, Attempt) (string, WireRefusal) {
 	return func(t testing.TB, s *Server, c Attempt) (string, WireRefusal) {
 		t.Helper()
-		got := s.Ask(t, http.MethodPost, prefix+c.ClientID+"/regenerate-secret", c.Token, "", c.Header...)
+		got := s.CallREST(t, http.MethodPost, prefix+c.ClientID+"/regenerate-secret", c.Token, "", c.Header...)
 		return secretOr(t, got, "client_secret")
 	}
 }
 
+// secretOr reads a secret or a refusal.
 func secretOr(t testing.TB, got Reply, field string) (string, WireRefusal) {
 	t.Helper()
 	body := Object(t, []byte(got.Body))
@@ -100,6 +107,7 @@ func secretOr(t testing.TB, got Reply, field string) (string, WireRefusal) {
 	return secret, WireRefusal{}
 }
 
+// OverRPC rotates over ZITADEL's RPC.
 func OverRPC(protocol Protocol) func(testing.TB, *Server, Attempt) (string, WireRefusal) {
 	return func(t testing.TB, s *Server, c Attempt) (string, WireRefusal) {
 		t.Helper()
@@ -120,20 +128,20 @@ func OverRPC(protocol Protocol) func(testing.TB, *Server, Attempt) (string, Wire
 	}
 }
 
-// OverXeonr is the main face, for tests of all faces together.
+// OverXeonr rotates over the main API, for tests that mix all APIs.
 func OverXeonr(t testing.TB, s *Server, c Attempt) (string, WireRefusal) {
 	t.Helper()
 	answer, err := s.Clients(ConnectJSON, c.Token).RegenerateSecret(t.Context(),
 		&apiv1.RegenerateSecretRequest{ClientId: c.ClientID, IncludeSecret: true})
 	if err != nil {
-		t.Errorf("main face: %v", err)
+		t.Errorf("main API: %v", err)
 	}
 	return answer.GetClientSecret(), WireRefusal{}
 }
 
-// Ask sends a request to a REST face, and fails the test unless the answer has
-// the form that all of them have. The header comes in pairs of name and value.
-func (s *Server) Ask(t testing.TB, method, path, token, body string, header ...string) Reply {
+// CallREST sends a request to a REST API, and fails the test unless the answer has
+// the form that all of their answers have. The header is in pairs of name and value.
+func (s *Server) CallREST(t testing.TB, method, path, token, body string, header ...string) Reply {
 	t.Helper()
 	var content io.Reader
 	if body != "" {
@@ -146,12 +154,13 @@ func (s *Server) Ask(t testing.TB, method, path, token, body string, header ...s
 	}
 	response, answer := Do(t, request)
 	got := Reply{response.StatusCode, response.Header, string(bytes.TrimSpace(answer))}
-	WantForm(t, method+" "+path, got)
+	WantRESTForm(t, method+" "+path, got)
 	return got
 }
 
-// WantForm fails the test unless an answer is one of a REST face.
-func WantForm(t testing.TB, request string, got Reply) {
+// WantRESTForm fails the test unless an answer has the form of all answers of REST
+// APIs: its header fields, and nothing that leaks.
+func WantRESTForm(t testing.TB, request string, got Reply) {
 	t.Helper()
 	for name, want := range map[string]string{
 		"Cache-Control": "no-store", "Content-Type": "application/json", "X-Content-Type-Options": "nosniff",
@@ -166,9 +175,9 @@ func WantForm(t testing.TB, request string, got Reply) {
 	WantNoLeak(t, got)
 }
 
-// WantAnswer fails the test unless an answer has this status and exactly these
-// members, with values of these types.
-func WantAnswer(t testing.TB, got Reply, status int, body string) {
+// WantJSON fails the test unless an answer has this status, and this JSON object as
+// its body.
+func WantJSON(t testing.TB, got Reply, status int, body string) {
 	t.Helper()
 	if diff := cmp.Diff(Object(t, []byte(body)), Object(t, []byte(got.Body))); diff != "" || got.Status != status {
 		t.Errorf("got status %d, want %d; body (-want +got):\n%s", got.Status, status, diff)

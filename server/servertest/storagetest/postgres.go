@@ -89,7 +89,7 @@ func openHome() (*database.DB, error) {
 func homeName() string {
 	folder, err := os.Getwd()
 	if err != nil {
-		panic(err) //nolint:forbidigo // a test without a folder cannot go on
+		panic(err) // a test without a folder cannot go on
 	}
 	return fmt.Sprintf("clientsd_test_%x", sha256.Sum256([]byte(folder)))[:30]
 }
@@ -98,7 +98,7 @@ func homeName() string {
 func with(name, schema string) database.URL {
 	server, err := url.Parse(os.Getenv(Variable))
 	if err != nil {
-		panic(err) //nolint:forbidigo // the server was reached under it
+		panic(err) // the server was reached under it
 	}
 	server.Path = "/" + name
 	query := server.Query()

@@ -4,7 +4,6 @@ package faults_test
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -26,7 +25,7 @@ import (
 type cluster struct {
 	bin, dir string
 	owner    *syscall.Credential // PostgreSQL refuses to run as root
-	port     int
+	address  string              // host:port
 	standby  *cluster
 	starter  []string // what starts the server in its place, if anything
 	logs     servertest.Logs
@@ -49,7 +48,7 @@ func (c *cluster) create(t *testing.T) {
 	c.start(t)
 }
 
-// emptyCluster has a folder and a port, and nothing in either.
+// emptyCluster has a folder and an address, and nothing in either.
 func emptyCluster(t *testing.T) *cluster {
 	t.Helper()
 	bin, err := postgresPrograms()
@@ -66,7 +65,7 @@ func emptyCluster(t *testing.T) *cluster {
 			t.Fatal(err)
 		}
 	}
-	c.dir, c.port = filepath.Join(folder, "data"), freePort(t)
+	c.dir, c.address = filepath.Join(folder, "data"), servertest.ReservedAddr(t)
 	t.Cleanup(func() { c.end(syscall.SIGQUIT) })
 	return c
 }
@@ -98,20 +97,6 @@ func credential(name string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	address, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		t.Fatalf("listens on %v", listener.Addr())
-	}
-	return address.Port
-}
-
 // command is a program of PostgreSQL, run by its owner.
 func (c *cluster) command(program string, args ...string) *exec.Cmd {
 	return c.owned(append([]string{filepath.Join(c.bin, program)}, args...))
@@ -137,8 +122,12 @@ func (c *cluster) run(t *testing.T, program string, args ...string) []byte {
 // start returns once the server accepts connections.
 func (c *cluster) start(t *testing.T) {
 	t.Helper()
-	c.process = c.owned(append(slices.Clone(c.starter), filepath.Join(c.bin, "postgres"), "-D", c.dir, "-p", strconv.Itoa(c.port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=on",
+	host, port, err := net.SplitHostPort(c.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.process = c.owned(append(slices.Clone(c.starter), filepath.Join(c.bin, "postgres"), "-D", c.dir, "-p", port,
+		"-c", "listen_addresses="+host, "-c", "unix_socket_directories=", "-c", "fsync=on",
 		"-c", "shared_buffers=32MB", "-c", "deadlock_timeout=200ms"))
 	c.process.Stderr = &c.logs
 	if err := c.process.Start(); err != nil {
@@ -169,14 +158,12 @@ func (c *cluster) end(signal os.Signal) {
 // url is that of a database of the server, wherever it may be: on the server or,
 // one day, on its standby.
 func (c *cluster) url(database string) string {
-	hosts := c.host()
+	hosts := c.address
 	if c.standby != nil {
-		hosts += "," + c.standby.host()
+		hosts += "," + c.standby.address
 	}
 	return "postgres://postgres@" + hosts + "/" + database + "?sslmode=disable"
 }
-
-func (c *cluster) host() string { return fmt.Sprintf("127.0.0.1:%d", c.port) }
 
 // query runs a statement in a database, and returns its only value, if any.
 func (c *cluster) query(t *testing.T, database, statement string, args ...any) (value string) {

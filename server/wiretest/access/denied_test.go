@@ -72,8 +72,8 @@ func TestDeniedCallsAreLoggedOncePerCallerAndCounted(t *testing.T) {
 	}
 	more := len(servertest.Protocols()) - 1
 	s.PostJSON(t, rotated, weak, `{"clientId":"`+made.GetClientId()+`"}`)
-	s.Ask(t, http.MethodPost, servertest.VigiloPath(made.GetClientId()), weak, "")
-	s.Ask(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, made.GetClientId()), "bad", "{}")
+	s.CallREST(t, http.MethodPost, servertest.VigiloPath(made.GetClientId()), weak, "")
+	s.CallREST(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, made.GetClientId()), "bad", "{}")
 	caller := issuerOf(t, s) + " weak"
 	wantDenials(t, s,
 		denialLine{Msg: "denied more often", Caller: here, Call: listed, Reason: servertest.MalformedToken, More: more},

@@ -41,7 +41,7 @@ func signHS256(t *testing.T, r *servertest.Remote, alg string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := r.Sign(t, nil, servertest.Claim("alg", alg))
+	good := r.Sign(t, nil, claim("alg", alg))
 	signed := good[:strings.LastIndex(good, ".")]
 	mac := hmac.New(sha256.New, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	mac.Write([]byte(signed))
@@ -107,8 +107,11 @@ func TestATokenOfOneTrustedIssuerDoesNotSpeakForAnother(t *testing.T) {
 	})
 	s.WaitUntilReady(t)
 	wantGood(t, &s, s.Sign(t, nil, nil))
-	wantRefused(t, s.Server, "the key of one, the name of the other", s.Sign(t, servertest.Claim("iss", second.URL), nil), badSignature)
+	wantRefused(t, s.Server, "the key of one, the name of the other", s.Sign(t, claim("iss", second.URL), nil), badSignature)
 }
+
+// claim returns one claim, or one header parameter, for Sign.
+func claim(name string, value any) map[string]any { return map[string]any{name: value} }
 
 func fromNow(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 

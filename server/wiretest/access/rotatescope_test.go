@@ -43,7 +43,7 @@ func TestTheScopeForRotatingOpensRegenerateSecretAndNothingElse(t *testing.T) {
 
 func TestTheScopesForRotatingDoNotOpenTheOtherFaces(t *testing.T) {
 	r := servertest.StartRemote(t)
-	all := r.Sign(t, servertest.Claim("scope", servertest.ScopeManage), nil)
+	all := r.Sign(t, claim("scope", servertest.ScopeManage), nil)
 	client := r.CreateAs(t, all, servertest.Request())
 	token := r.Sign(t, map[string]any{"scope": servertest.ScopeRotate + " " + rotateSelf, "client_id": client.GetClientId()}, nil)
 	servertest.EachWay(t, func(t *testing.T, w servertest.Way) {
@@ -55,7 +55,7 @@ func TestTheScopesForRotatingDoNotOpenTheOtherFaces(t *testing.T) {
 
 func TestAClientRotatesItsOwnSecretAndNoOther(t *testing.T) {
 	r := servertest.StartRemote(t)
-	all := r.Sign(t, servertest.Claim("scope", servertest.ScopeManage), nil)
+	all := r.Sign(t, claim("scope", servertest.ScopeManage), nil)
 	client, other := r.CreateAs(t, all, servertest.Request()), r.CreateAs(t, all, servertest.Request())
 	id, version := client.GetClientId(), int64(1)
 	self := func(claims map[string]any) map[string]any {
@@ -69,13 +69,13 @@ func TestAClientRotatesItsOwnSecretAndNoOther(t *testing.T) {
 		code         connect.Code
 		message      string
 	}{
-		{"itself", id, self(servertest.Claim("client_id", id)), 0, ""},
-		{"itself, its claim in capitals", id, self(servertest.Claim("client_id", strings.ToUpper(id))), 0, ""},
-		{"itself, named in capitals", strings.ToUpper(id), self(servertest.Claim("client_id", id)), 0, ""},
+		{"itself", id, self(claim("client_id", id)), 0, ""},
+		{"itself, its claim in capitals", id, self(claim("client_id", strings.ToUpper(id))), 0, ""},
+		{"itself, named in capitals", strings.ToUpper(id), self(claim("client_id", id)), 0, ""},
 		{"itself, whatever azp says", id, self(map[string]any{"client_id": id, "azp": other.GetClientId()}), 0, ""},
-		{"another client", other.GetClientId(), self(servertest.Claim("client_id", id)), connect.CodePermissionDenied, refused},
+		{"another client", other.GetClientId(), self(claim("client_id", id)), connect.CodePermissionDenied, refused},
 		{"another client, its own in azp", id, self(map[string]any{"client_id": other.GetClientId(), "azp": id}), connect.CodePermissionDenied, refused},
-		{"no client that exists", uuid.NewString(), self(servertest.Claim("client_id", id)), connect.CodePermissionDenied, refused},
+		{"no client that exists", uuid.NewString(), self(claim("client_id", id)), connect.CodePermissionDenied, refused},
 		{"itself, without the claim", id, self(map[string]any{"client_id": nil, "azp": nil}), connect.CodePermissionDenied, refused},
 		{"itself, with an empty claim", id, self(map[string]any{"client_id": "", "azp": nil}), connect.CodePermissionDenied, refused},
 		{"nobody, with an empty claim", "", self(map[string]any{"client_id": "", "azp": nil}), connect.CodePermissionDenied, refused},
@@ -106,7 +106,7 @@ func TestAClientRotatesItsOwnSecretAndNoOther(t *testing.T) {
 
 func TestTheScopeForRotatingItselfOpensNothingElse(t *testing.T) {
 	r := servertest.StartRemote(t)
-	client := r.CreateAs(t, r.Sign(t, servertest.Claim("scope", servertest.ScopeManage), nil), servertest.Request())
+	client := r.CreateAs(t, r.Sign(t, claim("scope", servertest.ScopeManage), nil), servertest.Request())
 	id := client.GetClientId()
 	token := r.Sign(t, map[string]any{"scope": rotateSelf, "client_id": id}, nil)
 	for _, o := range servertest.Operations(t) {
@@ -122,7 +122,7 @@ func TestTheScopeForRotatingItselfOpensNothingElse(t *testing.T) {
 // A lost answer is no outage for a client that rotates itself, either.
 func TestAClientRepeatsTheRotationOfItself(t *testing.T) {
 	r := servertest.StartRemote(t)
-	id := r.CreateAs(t, r.Sign(t, servertest.Claim("scope", servertest.ScopeManage), nil), servertest.Request()).GetClientId()
+	id := r.CreateAs(t, r.Sign(t, claim("scope", servertest.ScopeManage), nil), servertest.Request()).GetClientId()
 	clients := r.Clients(servertest.ConnectJSON, r.Sign(t, map[string]any{"scope": rotateSelf, "client_id": id}, nil))
 	servertest.WantSameMessage(t, servertest.RotateWithKey(t, clients, "key", servertest.RotateRequest(id)), servertest.RotateWithKey(t, clients, "key", servertest.RotateRequest(id)))
 	_, err := r.Clients(servertest.ConnectJSON, r.Sign(t, map[string]any{"scope": rotateSelf, "client_id": uuid.NewString()}, nil)).

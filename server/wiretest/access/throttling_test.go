@@ -157,12 +157,12 @@ func TestTooManyBadTokensAreSaidOverEveryFace(t *testing.T) {
 		servertest.ZitadelPath(servertest.Application, made.GetClientId()): `{"code": 8, "message": "` + tooManyTokens + `", "details": []}`,
 		servertest.VigiloPath(made.GetClientId()):                          `{"error": "temporarily_unavailable", "error_description": "` + tooManyTokens + `"}`,
 	} {
-		got := s.Ask(t, http.MethodPost, path, "bad", "{}")
-		servertest.WantAnswer(t, got, http.StatusTooManyRequests, body)
+		got := s.CallREST(t, http.MethodPost, path, "bad", "{}")
+		servertest.WantJSON(t, got, http.StatusTooManyRequests, body)
 		if after, challenge := got.Header.Get("Retry-After"), got.Header.Get("Www-Authenticate"); after != "1" || challenge != "" {
 			t.Errorf("%s: got Retry-After %q and challenge %q", path, after, challenge)
 		}
-		if got := s.Ask(t, http.MethodPost, path, good, "{}"); got.Status != http.StatusOK {
+		if got := s.CallREST(t, http.MethodPost, path, good, "{}"); got.Status != http.StatusOK {
 			t.Errorf("%s with a good token: got %d: %s", path, got.Status, got.Body)
 		}
 	}

@@ -104,7 +104,7 @@ func TestACallTooManyIsToldToComeBackInTheWordsOfTheFace(t *testing.T) {
 		for _, w := range servertest.Ways() {
 			w.WantRefused(t, s, servertest.Attempt{Token: token, ClientID: id}, servertest.Refusal{Code: connect.CodeUnavailable, Message: servertest.TooManyCalls})
 		}
-		if got := s.Ask(t, http.MethodPost, path, token, ""); got.Header.Get("Retry-After") != "1" {
+		if got := s.CallREST(t, http.MethodPost, path, token, ""); got.Header.Get("Retry-After") != "1" {
 			t.Errorf("%s: got Retry-After %q", path, got.Header.Get("Retry-After"))
 		}
 		slow.Finish(t)
@@ -123,14 +123,14 @@ func TestABodyThatIsTooLargeOrBreaksOffRotatesNothing(t *testing.T) {
 	before := s.Row(t, id)
 	rest, vigilo := servertest.ZitadelPath(servertest.Application, id), "/client/"+id+"/regenerate-secret"
 	for _, size := range []int{servertest.MaxMessage + 2<<10, 4 << 20} {
-		servertest.WantAnswer(t, s.Ask(t, http.MethodPost, rest, token, string(servertest.PaddedJSON(size))),
+		servertest.WantJSON(t, s.CallREST(t, http.MethodPost, rest, token, string(servertest.PaddedJSON(size))),
 			http.StatusTooManyRequests, `{"code": 8, "message": "max buffer size (65536) exceeded", "details": []}`)
-		servertest.WantAnswer(t, s.Ask(t, http.MethodPost, vigilo, token, string(servertest.PaddedJSON(size))),
+		servertest.WantJSON(t, s.CallREST(t, http.MethodPost, vigilo, token, string(servertest.PaddedJSON(size))),
 			http.StatusRequestEntityTooLarge, `{"error": "invalid_request", "error_description": "the request body is too large or breaks off"}`)
 	}
 	for path, want := range map[string]int{rest: http.StatusBadRequest, vigilo: http.StatusRequestEntityTooLarge} {
 		got := s.SendAndEnd(t, strings.Replace(servertest.RawPost(path, "{}", servertest.JSONType, "Authorization: Bearer "+token), "Content-Length: 2", "Content-Length: 9", 1))
-		servertest.WantForm(t, path, got)
+		servertest.WantRESTForm(t, path, got)
 		if got.Status != want {
 			t.Errorf("%s: a body that breaks off: got status %d, want %d: %s", path, got.Status, want, got.Body)
 		}

@@ -47,7 +47,7 @@ func TestVigiloAnswersAsDocumented(t *testing.T) {
 		for _, body := range []string{"", "{}", "no JSON at all"} {
 			made := s.Create(t, servertest.Request())
 			clock.Set(clock.Now().Add(9 * time.Second).Truncate(time.Second).Add(840 * time.Millisecond)) // the zero at the end stays
-			got := s.Ask(t, http.MethodPost, prefix+made.GetClientId()+"/regenerate-secret", token, body)
+			got := s.CallREST(t, http.MethodPost, prefix+made.GetClientId()+"/regenerate-secret", token, body)
 			secret, _ := servertest.Object(t, []byte(got.Body))["client_secret"].(string)
 			wantVigilo(t, got, http.StatusOK, fmt.Sprintf(`{"client_id":%q,"client_secret":%q,"updated_at":%q}`,
 				made.GetClientId(), secret, clock.Now().UTC().Format("2006-01-02T15:04:05")+".840000+00:00"), "")
@@ -84,12 +84,12 @@ func TestVigiloRefusesAsDocumented(t *testing.T) {
 		{"no scope and no client", servertest.VigiloPath(uuid.NewString()), s.Token(t, servertest.ScopeRead), 403, vigiloScope, lackingScope},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantVigilo(t, s.Ask(t, http.MethodPost, tt.path, tt.token, ""), tt.status, tt.body, tt.challenge)
+			wantVigilo(t, s.CallREST(t, http.MethodPost, tt.path, tt.token, ""), tt.status, tt.body, tt.challenge)
 		})
 	}
 	s.WantHistory(t, id, 1)
 	s.Exec(t, "DROP TABLE client_events")
-	wantVigilo(t, s.Ask(t, http.MethodPost, servertest.VigiloPath(id), good, ""), 500, vigiloInternal, "")
+	wantVigilo(t, s.CallREST(t, http.MethodPost, servertest.VigiloPath(id), good, ""), 500, vigiloInternal, "")
 }
 
 func TestOnlyPOSTRotatesOverVigilo(t *testing.T) {
@@ -98,7 +98,7 @@ func TestOnlyPOSTRotatesOverVigilo(t *testing.T) {
 	for _, path := range []string{servertest.VigiloPath(id), "/clients/" + id + "/regenerate-secret", "/client//regenerate-secret", "/clients/regenerate-secret"} {
 		for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "post"} {
 			for _, token := range []string{"", s.Token(t, servertest.ScopeClientManage)} {
-				got := s.Ask(t, method, path, token, "")
+				got := s.CallREST(t, method, path, token, "")
 				want := vigiloMethod
 				if method == http.MethodHead {
 					want = ""
@@ -144,7 +144,7 @@ func TestIdsInThePathsOfVigilo(t *testing.T) {
 		"the id of the JWT standard": {"urn:uuid:" + id, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := s.Ask(t, http.MethodPost, servertest.VigiloPath(tt.id), token, "")
+			got := s.CallREST(t, http.MethodPost, servertest.VigiloPath(tt.id), token, "")
 			if tt.status == http.StatusOK {
 				rotations++
 				if got.Status != http.StatusOK || servertest.Object(t, []byte(got.Body))["client_id"] != id {
@@ -207,7 +207,7 @@ func TestVigiloReadsNothingButTheToken(t *testing.T) {
 		{"X-HTTP-Method-Override", "GET"},
 	}
 	for _, header := range headers {
-		if got := s.Ask(t, http.MethodPost, servertest.VigiloPath(id)+"?client_id=other", token, "x", header...); got.Status != http.StatusOK {
+		if got := s.CallREST(t, http.MethodPost, servertest.VigiloPath(id)+"?client_id=other", token, "x", header...); got.Status != http.StatusOK {
 			t.Errorf("%s: got status %d: %s", header, got.Status, got.Body)
 		}
 	}

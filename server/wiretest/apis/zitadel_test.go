@@ -42,9 +42,9 @@ func TestZITADELAnswersAsDocumented(t *testing.T) {
 			if path == "" {
 				path, body = servertest.ZitadelPath(servertest.Application, id), "{}"
 			}
-			got := s.Ask(t, http.MethodPost, path, token, body)
+			got := s.CallREST(t, http.MethodPost, path, token, body)
 			secret, _ := servertest.Object(t, []byte(got.Body))["clientSecret"].(string)
-			servertest.WantAnswer(t, got, http.StatusOK, fmt.Sprintf(`{"clientSecret": %q, "details": {
+			servertest.WantJSON(t, got, http.StatusOK, fmt.Sprintf(`{"clientSecret": %q, "details": {
 				"sequence": "2", "creationDate": %q, "changeDate": %q, "resourceOwner": "69629023906488334"}}`,
 				secret, created.UTC().Format("2006-01-02T15:04:05.000Z"), clock.Now().UTC().Format("2006-01-02T15:04:05.000Z")))
 			if secret == made.GetClientSecret() || len(secret) != len(made.GetClientSecret()) {
@@ -84,7 +84,7 @@ func TestZITADELsSequenceCountsTheChangesOfTheClient(t *testing.T) {
 	made := s.Create(t, servertest.Request())
 	token := s.Token(t, servertest.AllAPIs...)
 	s.Post(t, servertest.ClientsPath+"UpdateClient", fmt.Sprintf(`{"clientId": %q, "name": "Renamed"}`, made.GetClientId()))
-	got := s.Ask(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, made.GetClientId()), token, "")
+	got := s.CallREST(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, made.GetClientId()), token, "")
 	if sequence := servertest.Member(t, servertest.Object(t, []byte(got.Body)), "details")["sequence"]; sequence != "3" {
 		t.Errorf("got sequence %v, want \"3\"", sequence)
 	}
@@ -108,7 +108,7 @@ func TestTheProjectIsTheApplicationOfTheClient(t *testing.T) {
 		{"a client without an application", servertest.Application, orphan},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantTold(t, s.Ask(t, http.MethodPost, servertest.ZitadelPath(tt.project, tt.app), token, "{}"), servertest.RenderREST(servertest.NotFound))
+			wantTold(t, s.CallREST(t, http.MethodPost, servertest.ZitadelPath(tt.project, tt.app), token, "{}"), servertest.RenderREST(servertest.NotFound))
 		})
 	}
 	s.WantOnlySecret(t, mine.GetClientId(), 1, mine.GetClientSecret())
@@ -187,7 +187,7 @@ func TestZITADELSaysWhichFieldBreaksARule(t *testing.T) {
 					&managementv1.RegenerateOIDCClientSecretRequest{ProjectId: tt.project, AppId: tt.app})
 				servertest.WantViolations(t, err, tt.fields...)
 			})
-			got := s.Ask(t, http.MethodPost, servertest.ZitadelPath(tt.project, tt.app), token, "{}")
+			got := s.CallREST(t, http.MethodPost, servertest.ZitadelPath(tt.project, tt.app), token, "{}")
 			if diff := cmp.Diff(tt.fields, violationsIn(t, got), cmpopts.SortSlices(strings.Compare)); diff != "" || got.Status != http.StatusBadRequest {
 				t.Errorf("REST: got status %d, fields (-want +got):\n%s", got.Status, diff)
 			}

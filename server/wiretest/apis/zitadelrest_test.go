@@ -32,7 +32,7 @@ func testREST(t *testing.T, cases []restCase) {
 	token, rotations := s.Token(t, servertest.AllAPIs...), int64(0)
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
-			got := s.Ask(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, id), token, tt.body, tt.header...)
+			got := s.CallREST(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, id), token, tt.body, tt.header...)
 			if tt.status == http.StatusOK {
 				rotations++
 			} else {
@@ -56,7 +56,7 @@ func wantStatusOf(t *testing.T, got servertest.Reply, code connect.Code, words s
 	if !strings.HasPrefix(message, words) || message == "" {
 		t.Errorf("got the message %q, want %q …", message, words)
 	}
-	servertest.WantAnswer(t, got, got.Status, fmt.Sprintf(`{"code": %d, "message": %q, "details": []}`, code, message))
+	servertest.WantJSON(t, got, got.Status, fmt.Sprintf(`{"code": %d, "message": %q, "details": []}`, code, message))
 }
 
 func TestBodiesOfZITADELsREST(t *testing.T) {
@@ -147,7 +147,7 @@ func TestPathsOfZITADELsREST(t *testing.T) {
 		{"the prefix alone", "/management/v1/", 404, "not found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := s.Ask(t, http.MethodPost, tt.path, token, "{}")
+			got := s.CallREST(t, http.MethodPost, tt.path, token, "{}")
 			message, _ := servertest.Object(t, []byte(got.Body))["message"].(string)
 			if got.Status != tt.status || message != tt.message {
 				t.Errorf("got status %d: %s\nwant %d: %s", got.Status, got.Body, tt.status, tt.message)
@@ -178,7 +178,7 @@ func TestOnlyPOSTRotatesOverZITADELsREST(t *testing.T) {
 	token := s.Token(t, servertest.AllAPIs...)
 	for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "post"} {
 		t.Run(method, func(t *testing.T) {
-			got := s.Ask(t, method, servertest.ZitadelPath(servertest.Application, id), token, "")
+			got := s.CallREST(t, method, servertest.ZitadelPath(servertest.Application, id), token, "")
 			if got.Status != http.StatusMethodNotAllowed || got.Header.Get("Allow") != http.MethodPost {
 				t.Errorf("got status %d, Allow %q", got.Status, got.Header.Get("Allow"))
 			}
@@ -195,10 +195,10 @@ func TestZITADELsRESTAsksForATokenFirst(t *testing.T) {
 	s := servertest.Start(t)
 	want := servertest.RenderREST(servertest.Refusal{Code: connect.CodeUnauthenticated, Message: servertest.NoToken})
 	for name, got := range map[string]servertest.Reply{
-		"GET":                s.Ask(t, http.MethodGet, servertest.ZitadelPath(servertest.Application, "x"), "", ""),
-		"a body that is bad": s.Ask(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, "x"), "", "{"),
-		"an unknown path":    s.Ask(t, http.MethodPost, "/management/v1/unknown", "", "{}"),
-		"a token in the query": s.Ask(t, http.MethodPost,
+		"GET":                s.CallREST(t, http.MethodGet, servertest.ZitadelPath(servertest.Application, "x"), "", ""),
+		"a body that is bad": s.CallREST(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, "x"), "", "{"),
+		"an unknown path":    s.CallREST(t, http.MethodPost, "/management/v1/unknown", "", "{}"),
+		"a token in the query": s.CallREST(t, http.MethodPost,
 			servertest.ZitadelPath(servertest.Application, uuid.NewString())+"?access_token="+s.Token(t, servertest.AllAPIs...), "", "{}"),
 	} {
 		t.Run(name, func(t *testing.T) { wantTold(t, got, want) })

@@ -70,7 +70,7 @@ func (s *storyteller) step(t *testing.T, e *clientsdv1.ClientEvent, rpc func(con
 // ask sends a request to a REST face that must leave this event.
 func (s *storyteller) ask(t *testing.T, e *clientsdv1.ClientEvent, path string) {
 	t.Helper()
-	s.keep(e, s.Ask(t, http.MethodPost, path, s.token, "{}").Header)
+	s.keep(e, s.CallREST(t, http.MethodPost, path, s.token, "{}").Header)
 }
 
 // keep completes an event by what the answer and the token say.
@@ -121,7 +121,7 @@ func (s *storyteller) rotate(request *apiv1.RegenerateSecretRequest) func(contex
 
 func TestEventsTellWhoDidWhatAndOutliveTheClient(t *testing.T) {
 	r := servertest.StartRemote(t)
-	token := r.Sign(t, servertest.Claim("scope", strings.Join(servertest.AllAPIs, " ")), nil)
+	token := r.Sign(t, map[string]any{"scope": strings.Join(servertest.AllAPIs, " ")}, nil)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
 		s := newStoryteller(r, protocol, token)
 		const reason = "in a public repository: 部署 “prod”"

@@ -77,7 +77,7 @@ type lostCall struct {
 }
 
 func (l *lostCall) make(t *testing.T) {
-	l.secret, l.told = l.Way.Rotate(t, l.Server, servertest.Attempt{Token: l.token, ClientID: l.id, Header: l.header})
+	l.secret, l.told = l.Rotate(t, l.Server, servertest.Attempt{Token: l.token, ClientID: l.id, Header: l.header})
 }
 
 // lostCalls are one for each face and protocol, with a key or without one.

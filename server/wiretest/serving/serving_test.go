@@ -190,7 +190,7 @@ func TestTheRequestIDOfACallIsInItsEvent(t *testing.T) {
 
 // Behind a proxy the service is not reached where it listens.
 func TestLogosAreNamedByThePublicURL(t *testing.T) {
-	address := servertest.FreeAddress(t)
+	address := servertest.ReservedAddr(t)
 	s := servertest.Start(t, func(c *server.Config) { c.Addr, c.PublicURL = address, "https://clients.example.com/base/" })
 	if s.URL != "https://clients.example.com/base" {
 		t.Errorf("the server calls itself %q", s.URL)

@@ -19,13 +19,14 @@ import (
 
 func TestMetricsAreOnTheirOwnAddressAndNothingElseIs(t *testing.T) {
 	s := servertest.StartWatched(t)
+	base := strings.TrimSuffix(s.MetricsURL, "/metrics")
 	for url, want := range map[string]int{
-		"http://" + s.MetricsAddr + "/metrics":                           http.StatusOK,
-		"http://" + s.MetricsAddr + "/":                                  http.StatusNotFound,
-		"http://" + s.MetricsAddr + "/livez":                             http.StatusNotFound,
-		"http://" + s.MetricsAddr + "/debug/pprof/":                      http.StatusNotFound,
-		"http://" + s.MetricsAddr + servertest.ClientsPath + "GetClient": http.StatusNotFound,
-		s.URL + "/metrics":                                               http.StatusNotFound,
+		base + "/metrics":      http.StatusOK,
+		base + "/":             http.StatusNotFound,
+		base + "/livez":        http.StatusNotFound,
+		base + "/debug/pprof/": http.StatusNotFound,
+		base + servertest.ClientsPath + "GetClient": http.StatusNotFound,
+		s.URL + "/metrics":                          http.StatusNotFound,
 	} {
 		response, err := http.Get(url)
 		if err != nil {
@@ -36,7 +37,7 @@ func TestMetricsAreOnTheirOwnAddressAndNothingElseIs(t *testing.T) {
 			t.Errorf("%s: got %s, want %d", url, response.Status, want)
 		}
 	}
-	response, err := http.Post("http://"+s.MetricsAddr+"/metrics", "text/plain", nil)
+	response, err := http.Post(s.MetricsURL, "text/plain", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestAServerWhoseMetricsAddressIsTakenDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	address := servertest.FreeAddress(t)
+	address := servertest.ReservedAddr(t)
 	_, err = server.New(t.Context(), server.Config{
 		Addr: address, MetricsAddr: taken.Addr().String(), Storage: storage.Config{Dir: t.TempDir(), Create: true},
 	})
@@ -82,12 +83,13 @@ func TestAServerWhoseMetricsAddressIsTakenDoesNotStart(t *testing.T) {
 }
 
 func TestTheMetricsAddressIsNotThatOfTheServiceInOtherWords(t *testing.T) {
-	_, port, err := net.SplitHostPort(servertest.FreeAddress(t))
+	address := servertest.ReservedAddr(t)
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = server.New(t.Context(), server.Config{
-		Addr: "127.0.0.1:" + port, MetricsAddr: "0.0.0.0:" + port, Storage: storage.Config{Dir: t.TempDir(), Create: true},
+		Addr: address, MetricsAddr: "0.0.0.0:" + port, Storage: storage.Config{Dir: t.TempDir(), Create: true},
 	})
 	if got := fmt.Sprint(err); !strings.HasPrefix(got, "--metrics-addr: listen tcp 0.0.0.0:"+port+": bind: ") {
 		t.Errorf("got %s", got)
@@ -109,7 +111,7 @@ func TestMetricsAreThereUntilTheLastCallIsAnswered(t *testing.T) {
 	s.Want(t, "clientsd_calls_in_flight", map[string]float64{"": 1})
 	slow.Finish(t)
 	<-stopped
-	if conn, err := net.Dial("tcp", s.MetricsAddr); err == nil {
+	if conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(s.MetricsURL, "http://"), "/metrics")); err == nil {
 		t.Error("the metrics are there after the server has stopped")
 		_ = conn.Close()
 	}

@@ -38,12 +38,12 @@ func TestSpansTellOfEveryFaceInWordsOfOurs(t *testing.T) {
 	s := servertest.Start(t)
 	nobody := uuid.NewString()
 	for _, path := range []string{servertest.ClientsPath + "GetClient", servertest.VigiloPath(nobody), servertest.ZitadelPath(servertest.Application, nobody)} {
-		s.Ask(t, http.MethodPost, path, s.Token(t, servertest.AllAPIs...), `{"clientId": "`+nobody+`"}`, traced()...)
+		s.CallREST(t, http.MethodPost, path, s.Token(t, servertest.AllAPIs...), `{"clientId": "`+nobody+`"}`, traced()...)
 	}
 	for _, path := range []string{"/nothing/free-text", "/logos/free-text/b.png", "/client/free-text/regenerate-secret", servertest.ClientsPath + "GetPublicClients"} {
 		s.Get(t, path, traced()...)
 	}
-	s.Ask(t, "FREE-TEXT", servertest.ClientsPath+"ListClients", "bad", "{}", traced()...)
+	s.CallREST(t, "FREE-TEXT", servertest.ClientsPath+"ListClients", "bad", "{}", traced()...)
 	s.Stop(t)
 	want := []string{
 		"GET /clients/{client_id}/regenerate-secret||clientsd.api=vigilo|clientsd.code=unimplemented|http.request.method=GET|http.response.status_code=405|http.route=/clients/{client_id}/regenerate-secret",
@@ -73,7 +73,7 @@ func TestTheCauseOfAFaultIsNotInItsSpan(t *testing.T) {
 	c := servertest.StartCollector(t)
 	s := servertest.Start(t)
 	s.Exec(t, "ALTER TABLE oauth_clients RENAME TO gone")
-	s.Ask(t, http.MethodPost, servertest.ClientsPath+"ListClients", s.Token(t, servertest.ScopeRead), "{}", traced()...)
+	s.CallREST(t, http.MethodPost, servertest.ClientsPath+"ListClients", s.Token(t, servertest.ScopeRead), "{}", traced()...)
 	s.Stop(t)
 	want := []string{
 		"xeonr.auth.api.v1.ClientsService/ListClients|xeonr.auth.api.v1.ClientsService/ListClients|error.type=INTERNAL|rpc.method=xeonr.auth.api.v1.ClientsService/ListClients|rpc.response.status_code=INTERNAL|rpc.system.name=connectrpc|status=" + servertest.InternalError,
@@ -136,7 +136,7 @@ func TestATraceOfTheCallersIsLinkedAndContinuedOnlyIfItIsTrusted(t *testing.T) {
 func TestALineOfTheLogNamesTheTraceOfItsCall(t *testing.T) {
 	c := servertest.StartCollector(t)
 	s := servertest.Start(t)
-	s.Ask(t, http.MethodPost, servertest.ClientsPath+"ListClients", "bad", "{}", traced()...)
+	s.CallREST(t, http.MethodPost, servertest.ClientsPath+"ListClients", "bad", "{}", traced()...)
 	s.Stop(t)
 	span := c.Span(t, "xeonr.auth.api.v1.ClientsService/ListClients")
 	line := lineAbout(t, s, "denied")
@@ -222,7 +222,7 @@ func TestAnExporterThatThereIsNotKeepsAServerFromStarting(t *testing.T) {
 }
 
 func TestACollectorThatIsAwayHarmsNobody(t *testing.T) {
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+servertest.FreeAddress(t))
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
 	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "50") // milliseconds
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())

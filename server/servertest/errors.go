@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 )
 
-// WantSameMessage fails the test unless two answers are one and the same.
+// WantSameMessage fails the test unless two answers are equal.
 func WantSameMessage(t testing.TB, first, repeated proto.Message) {
 	t.Helper()
 	if diff := cmp.Diff(first, repeated, protocmp.Transform()); diff != "" {
@@ -23,8 +24,8 @@ func WantSameMessage(t testing.TB, first, repeated proto.Message) {
 	}
 }
 
-// WantError fails the test unless err is a Connect error of this code and with
-// this message.
+// WantError fails the test unless err is a Connect error with this code and
+// message.
 func WantError(t testing.TB, err error, code connect.Code, message string) {
 	t.Helper()
 	var got *connect.Error
@@ -55,7 +56,7 @@ func WantViolations(t testing.TB, err error, fields ...string) {
 	}
 }
 
-// violationsOf reads the one detail of a refusal.
+// violationsOf returns the violations in the one detail of a refusal.
 func violationsOf(t testing.TB, refusal *connect.Error) []*validate.Violation {
 	t.Helper()
 	if len(refusal.Details()) != 1 {
@@ -72,7 +73,7 @@ func violationsOf(t testing.TB, refusal *connect.Error) []*validate.Violation {
 	return violations.GetViolations()
 }
 
-// FieldPath is the path of the field at fault: "list[2].name".
+// FieldPath returns the path of the field at fault, such as "list[2].name".
 func FieldPath(violation *validate.Violation) string {
 	var parts []string
 	for _, element := range violation.GetField().GetElements() {
@@ -85,10 +86,11 @@ func FieldPath(violation *validate.Violation) string {
 	return strings.Join(parts, ".")
 }
 
-// InternalError is all a caller reads of a fault of ours.
+// InternalError is all that a caller reads of a fault of the server.
 const InternalError = "internal error: see the server's log under this request id"
 
-// WantReason fails the test unless the one detail of err gives this reason.
+// WantReason fails the test unless the one detail of err is an ErrorInfo with this
+// reason.
 func WantReason(t *testing.T, err error, reason string) {
 	t.Helper()
 	var refusal *connect.Error
@@ -104,3 +106,48 @@ func WantReason(t *testing.T, err error, reason string) {
 		t.Errorf("detail (-want +got):\n%s", diff)
 	}
 }
+
+// CallError is an error as a caller of an RPC reads it. The zero value is success.
+type CallError struct {
+	Code      connect.Code
+	Message   string
+	Challenge string
+}
+
+// Unauthenticated returns the error of a call whose token is refused for a reason.
+// An empty token stands for a call without one.
+func Unauthenticated(token, reason string) CallError {
+	challenge := `Bearer realm="clientsd"`
+	if token != "" {
+		challenge += fmt.Sprintf(`, error="invalid_token", error_description=%q`, reason)
+	}
+	return CallError{connect.CodeUnauthenticated, reason, challenge}
+}
+
+// Denied returns the error of a call whose token lacks a scope.
+func Denied(scope string) CallError {
+	return CallError{
+		Code:      connect.CodePermissionDenied,
+		Message:   fmt.Sprintf("the access token lacks the scope %q", scope),
+		Challenge: fmt.Sprintf(`Bearer realm="clientsd", error="insufficient_scope", scope=%q`, scope),
+	}
+}
+
+// CallErrorOf reads the error of a call.
+func CallErrorOf(err error) CallError {
+	var refusal *connect.Error
+	switch {
+	case err == nil:
+		return CallError{}
+	case errors.As(err, &refusal):
+		return CallError{refusal.Code(), refusal.Message(), refusal.Meta().Get("WWW-Authenticate")}
+	default:
+		return CallError{Message: "no answer: " + err.Error()}
+	}
+}
+
+// Why a token is refused, where tests of several themes say it.
+const (
+	NoToken        = "the request carries no access token"
+	MalformedToken = "the access token is not a well-formed signed JWT"
+)

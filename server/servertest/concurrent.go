@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"clientsd/server"
 )
 
-// A SlowCall is a call whose body the server has begun to read.
+// A SlowCall is a call whose body the server has begun to read and waits for.
 type SlowCall struct {
 	body    *io.PipeWriter
 	rest    string
@@ -22,8 +23,8 @@ type SlowCall struct {
 	failure chan error
 }
 
-// StartSlowly sends half of a call and returns once the server has begun to
-// read it: until it asks to continue, nothing of the body is sent.
+// StartSlowly sends half of a call and returns when the server has begun to read
+// it. Nothing of the body is sent before the server asks for it with 100 Continue.
 func StartSlowly(t *testing.T, url, procedure, token, text string) *SlowCall {
 	t.Helper()
 	body, sent := io.Pipe()
@@ -47,13 +48,14 @@ func StartSlowly(t *testing.T, url, procedure, token, text string) *SlowCall {
 	return c
 }
 
-// RotateSlowly is half of a RegenerateSecret.
+// RotateSlowly starts a RegenerateSecret that asks for the secret.
 func (s *Server) RotateSlowly(t *testing.T, clientID string) *SlowCall {
 	t.Helper()
 	return StartSlowly(t, s.URL, ClientsPath+"RegenerateSecret", s.Token(t, All...),
 		fmt.Sprintf(`{"clientId": %q, "includeSecret": true}`, clientID))
 }
 
+// IsBusy reports whether the server refuses calls because it has too many.
 func IsBusy(t *testing.T, url string) bool {
 	t.Helper()
 	clients := apiv1connect.NewClientsServiceClient(HTTPClient(false), url)
@@ -74,7 +76,7 @@ func (c *SlowCall) Finish(t *testing.T) map[string]any {
 	if err := <-c.failure; err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // read to its end below
 	text, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("got %s: %s (%v)", response.Status, text, err)
@@ -82,6 +84,17 @@ func (c *SlowCall) Finish(t *testing.T) map[string]any {
 	return Object(t, text)
 }
 
+// OneCallAtATime is an option: the server refuses a second concurrent call.
 func OneCallAtATime(c *server.Config) { c.MaxInFlight = 1 }
 
+// TooManyCalls is what a caller reads whose call is one too many.
 const TooManyCalls = "too many calls at once, or shutting down: try again in a second"
+
+// Concurrently runs body n times, all of them concurrently, and waits for their end.
+func Concurrently(n int, body func(i int)) {
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { body(i) })
+	}
+	group.Wait()
+}
