@@ -90,9 +90,9 @@ gen/ts/node_modules: gen/ts/package-lock.json
 sdk: ## Test the packed TypeScript SDK in Node.js and Chromium
 	gen/ts/test/run
 
-.PHONY: faces
-faces: ## Call the running binary with ZITADEL's own clients and curl
-	.ci/faces
+.PHONY: apis
+apis: ## Call the running binary with ZITADEL's own clients and curl
+	.ci/apis
 
 .PHONY: openapi_consumers
 openapi_consumers: ## Generate clients from the OpenAPI document, and rotate with one

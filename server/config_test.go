@@ -84,7 +84,7 @@ func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
 				c.Audience, c.Issuers[0].Audiences, c.Issuers[1].Audiences = "", []string{"one"}, []string{"two", "three"}
 			}, "",
 		},
-		"an unknown face":                       {func(c *server.Config) { c.APIs = []string{"xeonr", "hydra"} }, `--api "hydra": must be one of xeonr, zitadel, vigilo`},
+		"an unknown API":                        {func(c *server.Config) { c.APIs = []string{"xeonr", "hydra"} }, `--api "hydra": must be one of xeonr, zitadel, vigilo`},
 		"an origin with a path":                 {func(c *server.Config) { c.CORSOrigins = []string{"https://a.example.com/"} }, `--cors-origin "https://a.example.com/"` + origin},
 		"an origin without a scheme":            {func(c *server.Config) { c.CORSOrigins = []string{"*", "a.example.com"} }, `--cors-origin "a.example.com"` + origin},
 		"an empty origin":                       {func(c *server.Config) { c.CORSOrigins = []string{""} }, `--cors-origin ""` + origin},
@@ -107,7 +107,7 @@ func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
 		"no secret prefix":               {func(c *server.Config) { c.SecretPrefix = "" }, ""},
 		"two free ports":                 {func(c *server.Config) { c.MetricsAddr = "127.0.0.1:0" }, ""},
 		"metrics on every address":       {func(c *server.Config) { c.MetricsAddr = ":9464" }, ""},
-		"one face":                       {func(c *server.Config) { c.APIs = []string{"vigilo"} }, ""},
+		"one API":                        {func(c *server.Config) { c.APIs = []string{"vigilo"} }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := server.Config{

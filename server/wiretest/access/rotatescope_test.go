@@ -41,7 +41,7 @@ func TestTheScopeForRotatingOpensRegenerateSecretAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestTheScopesForRotatingDoNotOpenTheOtherFaces(t *testing.T) {
+func TestTheScopesForRotatingDoNotOpenTheOtherAPIs(t *testing.T) {
 	r := servertest.StartRemote(t)
 	all := r.Sign(t, claim("scope", servertest.ScopeManage), nil)
 	client := r.CreateAs(t, all, servertest.Request())

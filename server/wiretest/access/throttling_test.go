@@ -135,7 +135,7 @@ func TestTooManyWrongSecretsAreSaidInEveryProtocol(t *testing.T) {
 	})
 }
 
-func TestTooManyBadTokensAreSaidOverEveryFace(t *testing.T) {
+func TestTooManyBadTokensAreSaidOverEveryAPI(t *testing.T) {
 	s, clock := oneASecond(t)
 	made := s.Create(t, servertest.Request())
 	good := s.Token(t, servertest.AllAPIs...)

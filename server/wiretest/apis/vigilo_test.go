@@ -73,7 +73,7 @@ func TestVigiloRefusesAsDocumented(t *testing.T) {
 		{"a client of another organisation", servertest.VigiloPath(id), foreign, 401, vigiloNoClient, ""},
 		{"a public client", servertest.VigiloPath(open), good, 403, vigiloPublic, ""},
 		{"no scope", servertest.VigiloPath(id), s.Token(t), 403, vigiloScope, lackingScope},
-		{"the scope of the main face", servertest.VigiloPath(id), s.Token(t, servertest.ScopeManage, servertest.ScopeAdmin), 403, vigiloScope, lackingScope},
+		{"the scope of the main API", servertest.VigiloPath(id), s.Token(t, servertest.ScopeManage, servertest.ScopeAdmin), 403, vigiloScope, lackingScope},
 		{"no token", servertest.VigiloPath(id), "", 401, vigiloNoToken, invalidToken},
 		{"a bad token", servertest.VigiloPath(id), "garbage", 401, vigiloBadToken, invalidToken},
 		{"a token in the query", servertest.VigiloPath(id) + "?access_token=" + good, "", 401, vigiloNoToken, invalidToken},

@@ -11,13 +11,13 @@ var connections = []int{1, 8, 64}
 // benchClients is how many clients the calls of a benchmark go round.
 const benchClients = 1000
 
-// faceConnections is with how many callers the other faces are compared with the
+// apiConnections is with how many callers the other APIs are compared with the
 // main one.
-const faceConnections = 8
+const apiConnections = 8
 
 // BenchmarkRotations compares RegenerateSecret over HTTP with the same disk doing
 // nothing but a durable single-row UPDATE: the metric of-bare is the ratio of the
-// two rates. The REST faces do the same rotations; their metric of-main is the
+// two rates. The REST APIs do the same rotations; their metric of-main is the
 // ratio of their rate to that of RegenerateSecret.
 func BenchmarkRotations(b *testing.B) {
 	load := newBenchLoad(b)
@@ -27,8 +27,8 @@ func BenchmarkRotations(b *testing.B) {
 		})
 	}
 	for name, calls := range map[string][]benchCall{"ZITADEL REST": load.zitadel, "Vigilo": load.vigilo} {
-		b.Run(fmt.Sprintf("%s/connections=%d", name, faceConnections), func(b *testing.B) {
-			contest(b, turns, "of-main", load.caller(b, faceConnections, calls), load.caller(b, faceConnections, load.rotations))
+		b.Run(fmt.Sprintf("%s/connections=%d", name, apiConnections), func(b *testing.B) {
+			contest(b, turns, "of-main", load.caller(b, apiConnections, calls), load.caller(b, apiConnections, load.rotations))
 		})
 	}
 }

@@ -67,7 +67,7 @@ func (s *storyteller) step(t *testing.T, e *clientsdv1.ClientEvent, rpc func(con
 	s.keep(e, info.ResponseHeader())
 }
 
-// ask sends a request to a REST face that must leave this event.
+// ask sends a request to a REST API that must leave this event.
 func (s *storyteller) ask(t *testing.T, e *clientsdv1.ClientEvent, path string) {
 	t.Helper()
 	s.keep(e, s.CallREST(t, http.MethodPost, path, s.token, "{}").Header)

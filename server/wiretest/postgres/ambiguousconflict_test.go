@@ -110,7 +110,7 @@ func isolation(t *testing.T, s *servertest.Server) (level string) {
 }
 
 // A call that others stand in the way of each time changes nothing.
-func TestAConflictWithoutEndIsToldInTheWordsOfTheFace(t *testing.T) {
+func TestAConflictWithoutEndIsToldInTheWordsOfTheAPI(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t, onPostgres(t.TempDir(), storagetest.Postgres(t)))
 	made, token := s.Create(t, servertest.Request()), s.Token(t, servertest.AllAPIs...)
@@ -118,17 +118,17 @@ func TestAConflictWithoutEndIsToldInTheWordsOfTheFace(t *testing.T) {
 	s.Exec(t, `CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		RAISE EXCEPTION 'on purpose' USING ERRCODE = 'serialization_failure'; END $$`)
 	s.Exec(t, "CREATE TRIGGER conflict BEFORE UPDATE ON oauth_clients FOR EACH ROW EXECUTE FUNCTION conflict()")
-	faces := everyFace()
-	servertest.Concurrently(len(faces), func(i int) {
-		_, got := faces[i].Rotate(t, s, servertest.Attempt{Token: token, ClientID: made.GetClientId()})
-		if diff := cmp.Diff(saysReason(faces[i], connect.CodeAborted, "CONFLICT", conflict), got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", faces[i].Name, diff)
+	apis := everyAPI()
+	servertest.Concurrently(len(apis), func(i int) {
+		_, got := apis[i].Rotate(t, s, servertest.Attempt{Token: token, ClientID: made.GetClientId()})
+		if diff := cmp.Diff(saysReason(apis[i], connect.CodeAborted, "CONFLICT", conflict), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", apis[i].Name, diff)
 		}
 	})
 	servertest.WantSameRow(t, before, s.Row(t, made.GetClientId()))
 	s.Exec(t, "DROP TRIGGER conflict ON oauth_clients")
-	for _, w := range faces {
+	for _, w := range apis {
 		w.MustRotate(t, s, servertest.Attempt{Token: token, ClientID: made.GetClientId()})
 	}
-	s.WantHistory(t, made.GetClientId(), int64(1+len(faces)))
+	s.WantHistory(t, made.GetClientId(), int64(1+len(apis)))
 }

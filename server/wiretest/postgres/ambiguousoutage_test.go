@@ -13,9 +13,9 @@ import (
 	"clientsd/server/servertest/pgproxy"
 )
 
-// everyFace is one way to rotate for each protocol of the main face and for each
-// of the other faces.
-func everyFace() []servertest.Way {
+// everyAPI is one way to rotate for each protocol of the main API and for each
+// of the other APIs.
+func everyAPI() []servertest.Way {
 	list := []servertest.Way{
 		{Name: "Vigilo", API: "vigilo", Scopes: nil, Rotate: servertest.OverVigilo("/client/"), Render: nil},
 		{Name: "ZITADEL, REST", API: "zitadel", Scopes: nil, Rotate: servertest.OverREST, Render: nil},
@@ -27,7 +27,7 @@ func everyFace() []servertest.Way {
 	return list
 }
 
-// overClients is the main face, with its refusals.
+// overClients is the main API, with its refusals.
 func overClients(protocol servertest.Protocol) func(testing.TB, *servertest.Server, servertest.Attempt) (string, servertest.WireRefusal) {
 	return func(t testing.TB, s *servertest.Server, c servertest.Attempt) (string, servertest.WireRefusal) {
 		t.Helper()
@@ -44,7 +44,7 @@ func overClients(protocol servertest.Protocol) func(testing.TB, *servertest.Serv
 	}
 }
 
-// saysReason is a refusal with a reason, in the words of the way's face.
+// saysReason is a refusal with a reason, in the words of the way's API.
 func saysReason(w servertest.Way, code connect.Code, reason, message string) servertest.WireRefusal {
 	if w.API == "vigilo" {
 		name := map[connect.Code]string{
@@ -80,11 +80,11 @@ func (l *lostCall) make(t *testing.T) {
 	l.secret, l.told = l.Rotate(t, l.Server, servertest.Attempt{Token: l.token, ClientID: l.id, Header: l.header})
 }
 
-// lostCalls are one for each face and protocol, with a key or without one.
+// lostCalls are one for each API and protocol, with a key or without one.
 func (c *cutOff) lostCalls(t *testing.T, withKey bool) []*lostCall {
 	t.Helper()
 	var calls []*lostCall
-	for _, w := range everyFace() {
+	for _, w := range everyAPI() {
 		l := &lostCall{rotating: c.newRotating(t), Way: w}
 		if withKey {
 			l.header = []string{reqctx.IdempotencyHeader, "key over " + w.Name}

@@ -101,7 +101,7 @@ func TestAKeyIsGoodForTheSameCallerOnly(t *testing.T) {
 	}
 }
 
-func TestARotationIsRepeatedOnEveryFace(t *testing.T) {
+func TestARotationIsRepeatedOnEveryAPI(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.AllAPIs...)
 	servertest.EachWay(t, func(t *testing.T, w servertest.Way) {

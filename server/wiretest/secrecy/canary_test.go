@@ -37,7 +37,7 @@ func (c *canaryTest) fly(t *testing.T, clientID, secret string) {
 	c.issued = append(c.issued, secret)
 }
 
-// rotate issues so many secrets over the other faces.
+// rotate issues so many secrets over the other APIs.
 func (c *canaryTest) rotate(t *testing.T, w servertest.Way, secrets int) {
 	t.Helper()
 	id := c.CreateAs(t, c.token, servertest.Request()).GetClientId()
@@ -51,7 +51,7 @@ func (c *canaryTest) rotate(t *testing.T, w servertest.Way, secrets int) {
 	}
 }
 
-// overlap issues so many secrets over the main face, each of which stays valid
+// overlap issues so many secrets over the main API, each of which stays valid
 // beside the next.
 func (c *canaryTest) overlap(t *testing.T, protocol servertest.Protocol, secrets int) {
 	t.Helper()

@@ -18,11 +18,11 @@ import (
 	"clientsd/server/servertest"
 )
 
-// allWays are those of every face, the main one included.
+// allWays are those of every API, the main one included.
 func allWays() []servertest.Way {
 	list := servertest.Ways()
 	for _, protocol := range servertest.Protocols() {
-		list = append(list, servertest.Way{Name: "main face, " + protocol.Name, API: "xeonr", Rotate: func(t testing.TB, s *servertest.Server, c servertest.Attempt) (string, servertest.WireRefusal) {
+		list = append(list, servertest.Way{Name: "main API, " + protocol.Name, API: "xeonr", Rotate: func(t testing.TB, s *servertest.Server, c servertest.Attempt) (string, servertest.WireRefusal) {
 			t.Helper()
 			answer, _ := s.Clients(protocol, c.Token).RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: c.ClientID, IncludeSecret: true})
 			return answer.GetClientSecret(), servertest.WireRefusal{}
@@ -31,7 +31,7 @@ func allWays() []servertest.Way {
 	return list
 }
 
-func TestRotationsAreCountedByFaceAndOutcome(t *testing.T) {
+func TestRotationsAreCountedByAPIAndOutcome(t *testing.T) {
 	s := servertest.StartWatched(t)
 	id, public := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.PublicRequest()).GetClientId()
 	good, bare := s.Token(t, servertest.AllAPIs...), s.Token(t)

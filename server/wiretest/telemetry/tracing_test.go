@@ -33,7 +33,7 @@ func traced() []string {
 
 // The spans hold these words and no others: no address, no path, no header but
 // the id.
-func TestSpansTellOfEveryFaceInWordsOfOurs(t *testing.T) {
+func TestSpansTellOfEveryAPIInWordsOfOurs(t *testing.T) {
 	c := servertest.StartCollector(t)
 	s := servertest.Start(t)
 	nobody := uuid.NewString()

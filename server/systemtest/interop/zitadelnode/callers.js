@@ -15,12 +15,12 @@ export const project = "app_prod_myapp";
 
 // A call is {url, token, app} and, to act in another organisation, organisation.
 export const callers = [
-  { name: "zitadel-go", face: "zitadel", rotate: zitadelGo },
-  { name: "@zitadel/client", face: "zitadel", rotate: zitadelClient },
-  { name: "@zitadel/node", face: "zitadel", rotate: zitadelNode },
-  { name: "curl of ZITADEL's REST", face: "zitadel", http: true, rotate: zitadelREST },
-  { name: "curl of Vigilo's /client/", face: "vigilo", http: true, rotate: vigilo("client") },
-  { name: "curl of Vigilo's /clients/", face: "vigilo", http: true, rotate: vigilo("clients") },
+  { name: "zitadel-go", api: "zitadel", rotate: zitadelGo },
+  { name: "@zitadel/client", api: "zitadel", rotate: zitadelClient },
+  { name: "@zitadel/node", api: "zitadel", rotate: zitadelNode },
+  { name: "curl of ZITADEL's REST", api: "zitadel", http: true, rotate: zitadelREST },
+  { name: "curl of Vigilo's /client/", api: "vigilo", http: true, rotate: vigilo("client") },
+  { name: "curl of Vigilo's /clients/", api: "vigilo", http: true, rotate: vigilo("clients") },
 ];
 
 function headers(organisation) {

@@ -19,7 +19,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestEveryFaceReplacesTheSecretAndIsNamedByTheEvent(t *testing.T) {
+func TestEveryAPIReplacesTheSecretAndIsNamedByTheEvent(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.AllAPIs...)
 	servertest.EachWay(t, func(t *testing.T, w servertest.Way) {
@@ -56,7 +56,7 @@ func wantEvent(t *testing.T, got, want *ent.ClientEvent) {
 
 var public = servertest.Refusal{Code: connect.CodeFailedPrecondition, Message: "client is public: it has no secret"}
 
-func TestWhatIsNoClientOfTheCallerAnswersAlikeOnEveryFace(t *testing.T) {
+func TestWhatIsNoClientOfTheCallerAnswersAlikeOnEveryAPI(t *testing.T) {
 	s := servertest.Start(t)
 	mine, open := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.PublicRequest()).GetClientId()
 	foreign := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.Request()).GetClientId()
@@ -86,13 +86,13 @@ func TestWhatIsNoClientOfTheCallerAnswersAlikeOnEveryFace(t *testing.T) {
 	s.WantHistory(t, mine, int64(len(servertest.Ways()))+1)
 }
 
-// All faces rotate through one path: however they are mixed, each rotation is
+// All APIs rotate through one path: however they are mixed, each rotation is
 // one version, and one secret is left.
-func TestFacesAtOnceMakeOneVersionEachAndLeaveOneSecret(t *testing.T) {
+func TestAPIsAtOnceMakeOneVersionEachAndLeaveOneSecret(t *testing.T) {
 	const callers, each = 16, 2
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
-	ways := append(servertest.Ways(), servertest.Way{Name: "the main face", Rotate: servertest.OverXeonr})
+	ways := append(servertest.Ways(), servertest.Way{Name: "the main API", Rotate: servertest.OverXeonr})
 	issued := make([][]string, callers*len(ways))
 	with := servertest.Attempt{Token: s.Token(t, servertest.AllAPIs...), ClientID: made.GetClientId()}
 	servertest.Concurrently(len(issued), func(i int) {
@@ -124,7 +124,7 @@ func TestFacesAtOnceMakeOneVersionEachAndLeaveOneSecret(t *testing.T) {
 	s.WantHistory(t, made.GetClientId(), versions)
 }
 
-func TestPagesOfConfiguredOriginsMayCallTheFaces(t *testing.T) {
+func TestPagesOfConfiguredOriginsMayCallTheAPIs(t *testing.T) {
 	s := servertest.Start(t, func(c *server.Config) { c.CORSOrigins = []string{"https://console.example.com"} })
 	for _, path := range []string{servertest.ZitadelPath(servertest.Application, "x"), "/client/x/regenerate-secret", "/zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"} {
 		request := s.NewRequest(t, path, "", nil)

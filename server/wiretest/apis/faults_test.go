@@ -38,8 +38,8 @@ func call17(token, clientID string) servertest.Attempt {
 	return servertest.Attempt{Token: token, ClientID: clientID, Header: []string{"X-Request-Id", "call-17"}}
 }
 
-// A rotation that cannot be recorded must not happen, whatever the face.
-func TestAFaultOfOursIsToldInTheWordsOfTheFaceAndChangesNothing(t *testing.T) {
+// A rotation that cannot be recorded must not happen, whatever the API.
+func TestAFaultOfOursIsToldInTheWordsOfTheAPIAndChangesNothing(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	before := s.Row(t, made.GetClientId())
@@ -52,7 +52,7 @@ func TestAFaultOfOursIsToldInTheWordsOfTheFaceAndChangesNothing(t *testing.T) {
 	wantErrors(t, s, len(servertest.Ways()), servertest.MissingTable("client_events"))
 }
 
-func TestAPanicIsToldInTheWordsOfTheFaceAndChangesNothing(t *testing.T) {
+func TestAPanicIsToldInTheWordsOfTheAPIAndChangesNothing(t *testing.T) {
 	clock := &servertest.Fuse{}
 	s := servertest.Start(t, func(c *server.Config) { c.Clock = clock.Now })
 	made := s.Create(t, servertest.Request())
@@ -69,7 +69,7 @@ func TestAPanicIsToldInTheWordsOfTheFaceAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestADeadlineThatPassesIsNoErrorOfOursOnAnyFace(t *testing.T) {
+func TestADeadlineThatPassesIsNoErrorOfOursOnAnyAPI(t *testing.T) {
 	first := servertest.Start(t)
 	made := first.Create(t, servertest.Request())
 	first.Stop(t)
@@ -83,7 +83,7 @@ func TestADeadlineThatPassesIsNoErrorOfOursOnAnyFace(t *testing.T) {
 	wantErrors(t, s, 0, "")
 }
 
-func TestAnIssuerThatCannotBeReachedIsToldInTheWordsOfTheFace(t *testing.T) {
+func TestAnIssuerThatCannotBeReachedIsToldInTheWordsOfTheAPI(t *testing.T) {
 	key := authtest.NewKey(t, "key-1")
 	s := servertest.Remote{Issuer: authtest.NewIssuer(t), Key: key}
 	s.Issuer.Answer(authtest.KeysPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
@@ -94,8 +94,8 @@ func TestAnIssuerThatCannotBeReachedIsToldInTheWordsOfTheFace(t *testing.T) {
 	}
 }
 
-// The bound of calls at once is one for all faces, and is no error of ours.
-func TestACallTooManyIsToldToComeBackInTheWordsOfTheFace(t *testing.T) {
+// The bound of calls at once is one for all APIs, and is no error of ours.
+func TestACallTooManyIsToldToComeBackInTheWordsOfTheAPI(t *testing.T) {
 	s := servertest.Start(t, servertest.OneCallAtATime)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.AllAPIs...)

@@ -14,10 +14,10 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestEveryFaceIsOpenToExactlyThoseOfItsContract(t *testing.T) {
+func TestEveryAPIIsOpenToExactlyThoseOfItsContract(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t, func(c *server.Config) { c.Clock = func() time.Time { return time.Now().Add(ahead) } })
-	callers := faceCallersOf(t, s)
+	callers := apiCallersOf(t, s)
 	client := s.CreateAs(t, callers[len(callers)-1].token, servertest.Request())
 	id, rotations := client.GetClientId(), int64(0)
 	for _, w := range servertest.Ways() {
@@ -54,18 +54,18 @@ func refusalOf(w servertest.Way, c caller) servertest.Refusal {
 	}
 }
 
-// faceCallersOf are the callers of the main face's matrix, and in front of them
-// those with the other faces' scopes, in either organisation.
-func faceCallersOf(t *testing.T, s *servertest.Server) []caller {
+// apiCallersOf are the callers of the main API's matrix, and in front of them
+// those with the other APIs' scopes, in either organisation.
+func apiCallersOf(t *testing.T, s *servertest.Server) []caller {
 	t.Helper()
 	var callers []caller
 	for _, organisation := range []string{"other", ""} {
 		for name, scopes := range map[string][]string{
-			"ZITADEL's scope":                 {servertest.ScopeAppWrite},
-			"Vigilo's scope":                  {servertest.ScopeClientManage},
-			"both faces' scopes":              {servertest.ScopeAppWrite, servertest.ScopeClientManage},
-			"all scopes but the faces'":       {servertest.ScopeRead, servertest.ScopeVerify, servertest.ScopeAdmin},
-			"scopes that look like the faces": {"project.app", "project.app.*", "client:", "client:manage2", "CLIENT:MANAGE", "project.app.write,client:manage"},
+			"ZITADEL's scope":                {servertest.ScopeAppWrite},
+			"Vigilo's scope":                 {servertest.ScopeClientManage},
+			"both APIs' scopes":              {servertest.ScopeAppWrite, servertest.ScopeClientManage},
+			"all scopes but the APIs'":       {servertest.ScopeRead, servertest.ScopeVerify, servertest.ScopeAdmin},
+			"scopes that look like the APIs": {"project.app", "project.app.*", "client:", "client:manage2", "CLIENT:MANAGE", "project.app.write,client:manage"},
 		} {
 			callers = append(callers, caller{
 				name:    fmt.Sprintf("%s in organisation %q", name, organisation),

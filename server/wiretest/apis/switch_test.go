@@ -17,18 +17,18 @@ import (
 	"clientsd/server/servertest"
 )
 
-// rpcService is the service of each face that has one.
+// rpcService is the service of each API that has one.
 var rpcService = map[string]string{
 	"xeonr":   "xeonr.auth.api.v1.ClientsService",
 	"zitadel": "zitadel.management.v1.ManagementService",
 }
 
-func TestAFaceIsServedUnlessItIsSwitchedOff(t *testing.T) {
+func TestAnAPIIsServedUnlessItIsSwitchedOff(t *testing.T) {
 	first := servertest.Start(t)
 	id := first.Create(t, servertest.Request()).GetClientId()
 	first.Stop(t)
 	all := []string{"xeonr", "zitadel", "vigilo"}
-	for name, faces := range map[string][]string{
+	for name, apis := range map[string][]string{
 		"all by default":  nil,
 		"without xeonr":   {"zitadel", "vigilo"},
 		"without zitadel": {"vigilo", "xeonr"},
@@ -37,27 +37,27 @@ func TestAFaceIsServedUnlessItIsSwitchedOff(t *testing.T) {
 		"vigilo alone":    {"vigilo"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := servertest.Start(t, servertest.InDir(first.Dir), func(c *server.Config) { c.APIs = faces })
+			s := servertest.Start(t, servertest.InDir(first.Dir), func(c *server.Config) { c.APIs = apis })
 			defer s.Stop(t) // before the next one starts on the same folder
 			want := map[string]bool{}
-			for _, face := range all {
-				want[face] = faces == nil || slices.Contains(faces, face)
+			for _, api := range all {
+				want[api] = apis == nil || slices.Contains(apis, api)
 			}
-			if diff := cmp.Diff(want, facesServed(t, s, id)); diff != "" {
-				t.Errorf("faces that answer (-want +got):\n%s", diff)
+			if diff := cmp.Diff(want, apisServed(t, s, id)); diff != "" {
+				t.Errorf("APIs that answer (-want +got):\n%s", diff)
 			}
 			wantServices(t, s, want)
 		})
 	}
 }
 
-// facesServed rotates the secret of a client over every way. The ways of a face
+// apisServed rotates the secret of a client over every way. The ways of an API
 // must agree.
-func facesServed(t *testing.T, s *servertest.Server, clientID string) map[string]bool {
+func apisServed(t *testing.T, s *servertest.Server, clientID string) map[string]bool {
 	t.Helper()
 	token := s.Token(t, servertest.AllAPIs...)
 	served := map[string]bool{"vigilo": true, "zitadel": true}
-	for face, paths := range map[string][]string{
+	for api, paths := range map[string][]string{
 		"vigilo":  {"/client/" + clientID + "/regenerate-secret", "/clients/" + clientID + "/regenerate-secret"},
 		"zitadel": {servertest.ZitadelPath(servertest.Application, clientID)},
 	} {
@@ -66,7 +66,7 @@ func facesServed(t *testing.T, s *servertest.Server, clientID string) map[string
 			if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNotFound {
 				t.Errorf("%s: got %s: %s", path, response.Status, body)
 			}
-			served[face] = served[face] && response.StatusCode == http.StatusOK
+			served[api] = served[api] && response.StatusCode == http.StatusOK
 		}
 	}
 	xeonr := true
@@ -91,15 +91,15 @@ func answers(t *testing.T, err error) bool {
 }
 
 // wantServices fails the test unless health checks and reflection know exactly
-// these faces, and what belongs to none.
+// these APIs, and what belongs to none.
 func wantServices(t *testing.T, s *servertest.Server, served map[string]bool) {
 	t.Helper()
 	want := map[protoreflect.FullName]bool{"grpc.health.v1.Health": true, "clientsd.v1.SecretsService": true}
-	for face, service := range rpcService {
-		if served[face] {
+	for api, service := range rpcService {
+		if served[api] {
 			want[protoreflect.FullName(service)] = true
 		}
-		if _, err := s.GRPCHealth(t, service); (err == nil) != served[face] {
+		if _, err := s.GRPCHealth(t, service); (err == nil) != served[api] {
 			t.Errorf("the health of %s: got error %v", service, err)
 		}
 	}
@@ -115,7 +115,7 @@ func wantServices(t *testing.T, s *servertest.Server, served map[string]bool) {
 	}
 }
 
-func TestAFaceThatDoesNotExistIsRefused(t *testing.T) {
+func TestAnAPIThatDoesNotExistIsRefused(t *testing.T) {
 	for _, name := range []string{"keycloak", "", "Zitadel", "xeonr,zitadel"} {
 		err := server.Config{Addr: "127.0.0.1:0", APIs: []string{"xeonr", name}}.Validate()
 		want := `--api "` + name + `": must be one of xeonr, zitadel, vigilo`

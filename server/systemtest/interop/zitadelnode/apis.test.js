@@ -61,9 +61,9 @@ for (const caller of callers) {
       "a public client": { app: (await create(false)).clientId },
       "an organisation that the caller may not act in": { organisation: "other" },
     };
-    for (const [name, faces] of Object.entries(refusals).filter(([, faces]) => caller.face in faces)) {
+    for (const [name, apis] of Object.entries(refusals).filter(([, apis]) => caller.api in apis)) {
       await t.test(`is refused with ${name}`, async () => {
-        const [code, status, message] = faces[caller.face];
+        const [code, status, message] = apis[caller.api];
         assert.deepEqual(await caller.rotate({ ...call, ...changes[name] }), { code, message, ...(caller.http && { status }) });
         assert.equal(await isValid(clientId, current), true);
       });

@@ -10,7 +10,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestFacesLeaveNoSecretInFilesLogsOrRefusals(t *testing.T) {
+func TestAPIsLeaveNoSecretInFilesLogsOrRefusals(t *testing.T) {
 	s := &secrecyTest{Server: servertest.Start(t)}
 	token, tokens := s.Token(t, servertest.AllAPIs...), servertest.Finder{}
 	tokens.Add(token[strings.LastIndex(token, ".")+1:])
