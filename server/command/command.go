@@ -1,5 +1,5 @@
 // Package command is what the command line does: each command is a struct of
-// its flags with a Run method. main.go puts them together.
+// its flags with a Run method, and Run runs the one that was asked for.
 //
 // It is the only package that talks to a person at a terminal.
 package command

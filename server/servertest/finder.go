@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+	"testing"
 )
 
 // A Finder finds secrets in data, in clear or encoded. It knows each by sixteen of
@@ -35,4 +36,12 @@ func (f Finder) In(data []byte) string {
 		}
 	}
 	return ""
+}
+
+// WantNone fails the test if data holds a secret. where says what data is.
+func (f Finder) WantNone(t testing.TB, where string, data []byte) {
+	t.Helper()
+	if encoding := f.In(data); encoding != "" {
+		t.Errorf("a secret stands in %s, %s", where, encoding)
+	}
 }

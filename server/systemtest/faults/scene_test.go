@@ -92,17 +92,23 @@ func (s *scene) judge(t *testing.T, h *history, r *replica) {
 // secrets where none belongs.
 func (s *scene) finish(t *testing.T) {
 	t.Helper()
-	f := finder{}
+	f := servertest.Finder{}
 	for i, h := range s.histories {
 		s.judge(t, h, s.replicas[i%len(s.replicas)])
 		s.row.acknowledged += h.acknowledged()
 		for _, secret := range h.secrets() {
-			f.add(secret)
+			f.Add(secret)
 		}
 	}
-	f.wantNone(t, "the database", s.stored(t))
+	searched := map[string][]byte{"the database": s.stored(t)}
 	for _, r := range s.replicas {
-		f.wantNone(t, "the log of "+r.name, []byte(r.logs.String()))
+		searched["the log of "+r.name] = []byte(r.logs.String())
+	}
+	for where, data := range searched {
+		f.WantNone(t, where, data)
+		if len(data) == 0 {
+			t.Errorf("%s is empty: there is nothing to search", where)
+		}
 	}
 }
 

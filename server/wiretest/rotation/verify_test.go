@@ -98,8 +98,8 @@ func TestVerifySecretRefusesWhatCannotBeOne(t *testing.T) {
 	}
 }
 
-// No call sets an overlap yet, but rows may come to have one: it must end when
-// it says, and a rotation without one must end it.
+// The test writes the overlap into the row, because no call sets one that has
+// already ended. It must end when it says, and a rotation without one must end it.
 func TestVerifySecretKnowsThePreviousSecretUntilItExpires(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())

@@ -102,10 +102,10 @@ func TestNoCanaryIsLeftAnywhere(t *testing.T) {
 	metrics := watched.Read(t)
 	c.Stop(t)
 	c.wantNoneInFiles(t, f, "clientsd.db", "keyset.json")
-	wantNone(t, f, "the log", []byte(c.Logs.String()))
-	wantNone(t, f, "the answers", c.answers.Bytes())
-	wantNone(t, f, "the metrics", []byte(metrics))
-	wantNone(t, f, "what was exported", exported.Raw.Bytes())
+	f.WantNone(t, "the log", []byte(c.Logs.String()))
+	f.WantNone(t, "the answers", c.answers.Bytes())
+	f.WantNone(t, "the metrics", []byte(metrics))
+	f.WantNone(t, "what was exported", exported.Raw.Bytes())
 	if len(exported.Spans) < *canaries || len(exported.Metrics) == 0 {
 		t.Errorf("%d spans and %d metrics were exported: too few to be searched", len(exported.Spans), len(exported.Metrics))
 	}

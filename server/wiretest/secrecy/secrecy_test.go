@@ -137,8 +137,8 @@ func TestNoSecretIsLeftInFilesLogsOrAnswersThatMustNotCarryIt(t *testing.T) {
 	s.fail(t, id)
 	s.Stop(t)
 	s.wantNoneInFiles(t, f, "clientsd.db", "keyset.json")
-	wantNone(t, f, "the log", []byte(s.Logs.String()))
-	wantNone(t, f, "the answers", s.answers.Bytes())
+	f.WantNone(t, "the log", []byte(s.Logs.String()))
+	f.WantNone(t, "the answers", s.answers.Bytes())
 }
 
 // wantNoneInFiles searches every file of the data folder, these among them, and
@@ -150,19 +150,12 @@ func (s *secrecyTest) wantNoneInFiles(t *testing.T, f servertest.Finder, names .
 	}
 	stored := s.Stored(t)
 	for name, data := range stored {
-		wantNone(t, f, name, data)
+		f.WantNone(t, name, data)
 	}
 	for _, name := range names {
 		if len(stored[name]) == 0 {
 			t.Errorf("%s is not there or empty: %v", name, slices.Collect(maps.Keys(stored)))
 		}
-	}
-}
-
-func wantNone(t *testing.T, f servertest.Finder, where string, data []byte) {
-	t.Helper()
-	if encoding := f.In(data); encoding != "" {
-		t.Errorf("a secret stands in %s, %s", where, encoding)
 	}
 }
 

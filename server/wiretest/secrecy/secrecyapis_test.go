@@ -23,7 +23,7 @@ func TestAPIsLeaveNoSecretInFilesLogsOrRefusals(t *testing.T) {
 		// A secret where an id, a token, an organisation or the id of a call belongs.
 		for _, c := range []servertest.Attempt{{Token: token, ClientID: secret, Header: nil}, {Token: secret, ClientID: made.GetClientId(), Header: nil}, {Token: token, ClientID: uuid.NewString(), Header: []string{"X-Zitadel-Orgid", secret}}} {
 			_, refused := w.Rotate(t, s.Server, c)
-			wantNone(t, issued, "a refusal of "+w.Name, fmt.Append(nil, refused))
+			issued.WantNone(t, "a refusal of "+w.Name, fmt.Append(nil, refused))
 		}
 	}
 	s.wantNoneInFiles(t, issued, "clientsd.db", "clientsd.db-wal", "keyset.json")
@@ -31,7 +31,7 @@ func TestAPIsLeaveNoSecretInFilesLogsOrRefusals(t *testing.T) {
 	s.Stop(t)
 	for _, f := range []servertest.Finder{issued, tokens} {
 		s.wantNoneInFiles(t, f, "clientsd.db", "keyset.json")
-		wantNone(t, f, "the log", []byte(s.Logs.String()))
+		f.WantNone(t, "the log", []byte(s.Logs.String()))
 	}
 }
 

@@ -1,17 +1,19 @@
-package main
+package binary_test
 
 import (
 	"bytes"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clientsd/server/command"
 )
 
 // What a user sees never has the password of the database in it, however wrong
 // the URL is that it is in.
 func TestThePasswordOfTheDatabaseIsNeverShown(t *testing.T) {
 	keyset := filepath.Join(t.TempDir(), "keyset.json")
-	if code := run(t.Context(), []string{"keyset", "create", keyset}, &bytes.Buffer{}, &bytes.Buffer{}); code != 0 {
+	if code := command.Run(t.Context(), version, []string{"keyset", "create", keyset}, &bytes.Buffer{}, &bytes.Buffer{}); code != 0 {
 		t.Fatalf("keyset create: exit code %d", code)
 	}
 	t.Setenv("CLIENTSD_KEYSET_FILE", keyset)
@@ -39,7 +41,7 @@ func TestThePasswordOfTheDatabaseIsNeverShown(t *testing.T) {
 func wantHidden(t *testing.T, wantCode int, args ...string) {
 	t.Helper()
 	var out bytes.Buffer
-	if code := run(t.Context(), args, &out, &out); code != wantCode || out.Len() == 0 {
+	if code := command.Run(t.Context(), version, args, &out, &out); code != wantCode || out.Len() == 0 {
 		t.Errorf("%v: exit code %d, want %d: %s", args, code, wantCode, &out)
 	}
 	if strings.Contains(strings.ReplaceAll(out.String(), "sslmode=s3cr", ""), "s3cr") {

@@ -1,4 +1,4 @@
-package main
+package binary_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"clientsd/server/command"
 )
 
 func TestServeTellsWhereItsMetricsAre(t *testing.T) {
@@ -14,7 +16,7 @@ func TestServeTellsWhereItsMetricsAre(t *testing.T) {
 	logs, stderr := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{
+		ended <- command.Run(ctx, version, []string{
 			"serve", "--addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0", "--data-dir", t.TempDir(),
 		}, io.Discard, stderr)
 		stderr.Close()
@@ -36,7 +38,7 @@ func TestServeTellsWhereItsMetricsAre(t *testing.T) {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || !strings.Contains(string(text), `version="dev"`) {
+	if err != nil || !strings.Contains(string(text), `version="1.2.3"`) {
 		t.Errorf("the version of the binary is missing: %v\n%s", err, text)
 	}
 	stop()

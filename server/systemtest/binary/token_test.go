@@ -1,4 +1,4 @@
-package main
+package binary_test
 
 import (
 	"bytes"
@@ -7,13 +7,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"clientsd/server/command"
 )
 
 func TestToken_LivesForDays(t *testing.T) {
 	dir := t.TempDir()
 	startProcess(t, dir, "--max-secret-overlap=1d12h")
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"token", "--data-dir", dir, "--scope", "oauth:clients:read", "--ttl", "30d"}, &out, &errs); code != 0 {
+	if code := command.Run(t.Context(), version, []string{"token", "--data-dir", dir, "--scope", "oauth:clients:read", "--ttl", "30d"}, &out, &errs); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(out.String(), ".")[1])
@@ -36,7 +38,7 @@ func TestRun_DurationThatIsNone(t *testing.T) {
 		"serve --timeout 5":                            `clientsd: --timeout: "5" is no duration: write it like 90s, 12h, 1h30m or 30d`,
 	} {
 		var out, errs bytes.Buffer
-		if code := run(t.Context(), strings.Fields(args), &out, &errs); code != 2 || !strings.HasPrefix(errs.String(), want+"\n") {
+		if code := command.Run(t.Context(), version, strings.Fields(args), &out, &errs); code != 2 || !strings.HasPrefix(errs.String(), want+"\n") {
 			t.Errorf("%s: got exit code %d: %s", args, code, &errs)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package binary_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
+	"clientsd/server/command"
 	"clientsd/server/database"
 	"clientsd/server/secret"
 	"clientsd/server/servertest"
@@ -25,7 +26,7 @@ import (
 func do(t *testing.T, args ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
+	if code := command.Run(t.Context(), version, args, &stdout, &stderr); code != 0 {
 		t.Fatalf("%v: exit code %d: %s", args, code, &stderr)
 	}
 }
@@ -137,7 +138,7 @@ func versions(t *testing.T, db *ent.Client, id uuid.UUID) []int64 {
 func TestTheCommandsAboutBackupsShowExamples(t *testing.T) {
 	for _, name := range []string{"backup", "restore", "rollback list", "rollback mark"} {
 		var stdout, stderr bytes.Buffer
-		code := run(t.Context(), append(strings.Fields(name), "--help"), &stdout, &stderr)
+		code := command.Run(t.Context(), version, append(strings.Fields(name), "--help"), &stdout, &stderr)
 		if code != 0 || !strings.Contains(stdout.String(), "\n    clientsd "+name) || stderr.Len() > 0 {
 			t.Errorf("%s: exit code %d, %s%s", name, code, &stdout, &stderr)
 		}

@@ -1,4 +1,4 @@
-package main
+package binary_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
+	"clientsd/server/command"
 	"clientsd/server/servertest"
 )
 
@@ -23,7 +24,7 @@ import (
 func wantRefused(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), append(args, "--data-dir", dir), &stdout, &stderr)
+	code := command.Run(t.Context(), version, append(args, "--data-dir", dir), &stdout, &stderr)
 	want := "clientsd: open " + filepath.Join(dir, "clientsd.db") + ": the database was restored from the backup of "
 	if code != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), want) {
 		t.Errorf("%v: exit code %d, %s%s", args, code, &stdout, &stderr)
@@ -69,7 +70,7 @@ func TestARestoredDatabaseIsServedOnceItWasAccepted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := restored(t, backup, filepath.Join(dir, "keyset.json"), restore)
 			wantRefused(t, dir, "serve", "--addr", "127.0.0.1:0")
-			wantRefused(t, dir, "token", "--scope", "admin")
+			wantRefused(t, dir, "token", "--scope", "oauth:clients:read")
 			accepted := startProcess(t, dir, "--accept-rollback")
 			h.wantVersions(t, accepted, 0, 1_000_002, 0)
 			h.wantSuperseded(t, accepted, "before the backup", time.Hour)

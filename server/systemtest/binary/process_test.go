@@ -1,4 +1,8 @@
-package main
+// Package binary_test runs the command line as a person does, and its server in a
+// process that can be killed: backup, restore, crash, flags and exit codes.
+//
+// It knows flags, files and answers only. It needs nothing but Go and gcc.
+package binary_test
 
 import (
 	"bytes"
@@ -16,16 +20,22 @@ import (
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
+	"clientsd/server/command"
 	"clientsd/server/servertest"
 )
 
-// asProgram makes the test binary the program, for tests that need a process of
-// their own.
-const asProgram = "CLIENTSD_TEST_AS_PROGRAM"
+const (
+	// asProgram is the variable that makes the test binary the program, for tests
+	// that need a process to kill.
+	asProgram = "CLIENTSD_TEST_AS_PROGRAM"
+
+	// version is the version that the program says it has.
+	version = "1.2.3"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		main()
+		os.Exit(command.Main(version))
 	}
 	os.Exit(m.Run())
 }
@@ -34,25 +44,25 @@ func TestMain(m *testing.M) {
 type process struct {
 	*servertest.Server
 
-	command *exec.Cmd
-	token   string
+	cmd   *exec.Cmd
+	token string
 }
 
 // startProcess returns once the server has logged where it serves. Flags are
 // given to serve.
 func startProcess(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0", "--data-dir", dir}, flags...)...)
-	command.Env = append(os.Environ(), asProgram+"=1")
-	stderr, err := command.StderrPipe()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0", "--data-dir", dir}, flags...)...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = command.Process.Kill() }) // in case the test has failed before its end
-	p := &process{Server: &servertest.Server{Dir: dir}, command: command}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // in case the test has failed before its end
+	p := &process{Server: &servertest.Server{Dir: dir}, cmd: cmd}
 	for logs := json.NewDecoder(stderr); p.URL == ""; {
 		var line struct{ Msg, URL string }
 		if err := logs.Decode(&line); err != nil {
@@ -62,7 +72,7 @@ func startProcess(t *testing.T, dir string, flags ...string) *process {
 	}
 	go io.Copy(io.Discard, stderr) //nolint:errcheck // ends with the process
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{
+	if code := command.Run(t.Context(), version, []string{
 		"token", "--data-dir", dir, "--scope", strings.Join(servertest.All, " "),
 	}, &out, &errs); code != 0 {
 		t.Fatalf("token: exit code %d: %s", code, &errs)
@@ -156,18 +166,18 @@ func TestAnAcknowledgedRotationSurvivesAKill(t *testing.T) {
 
 func (p *process) kill(t *testing.T) {
 	t.Helper()
-	if err := p.command.Process.Kill(); err != nil {
+	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.command.Wait() // it has not ended well
+	_ = p.cmd.Wait() // it has not ended well
 }
 
 func TestSIGTERMEndsTheServerWell(t *testing.T) {
 	p := startProcess(t, t.TempDir())
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.command.Wait(); err != nil {
+	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("got %v, want exit code 0", err)
 	}
 }

@@ -1,9 +1,11 @@
-package main
+package binary_test
 
 import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"clientsd/server/command"
 )
 
 // The flag --api was called --face.
@@ -22,7 +24,7 @@ func TestServe_APIUnderItsOldName(t *testing.T) {
 				t.Setenv(tt.env, "xeonr,hydra")
 			}
 			var out, errs bytes.Buffer
-			code := run(t.Context(), append([]string{"serve", "--data-dir", t.TempDir()}, tt.args...), &out, &errs)
+			code := command.Run(t.Context(), version, append([]string{"serve", "--data-dir", t.TempDir()}, tt.args...), &out, &errs)
 			const want = `--api must be one of "xeonr","zitadel","vigilo" but got "hydra"`
 			if code != 2 || !strings.Contains(errs.String(), want) {
 				t.Errorf("got exit code %d: %s", code, &errs)
@@ -33,7 +35,7 @@ func TestServe_APIUnderItsOldName(t *testing.T) {
 
 func TestServe_HelpShowsOnlyTheNewName(t *testing.T) {
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"serve", "--help"}, &out, &errs); code != 0 {
+	if code := command.Run(t.Context(), version, []string{"serve", "--help"}, &out, &errs); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}
 	if help := strings.ToLower(out.String()); !strings.Contains(help, "clientsd_api") || strings.Contains(help, "face") {
