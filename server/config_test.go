@@ -10,7 +10,7 @@ import (
 	"clientsd/server/storage"
 )
 
-func TestConfigSaysByTheNameOfTheFlagWhatIsWrong(t *testing.T) {
+func TestConfig_ErrorNamesTheFlag(t *testing.T) {
 	const plain = ": secrets would cross the network in plain text; " +
 		"give --tls-cert and --tls-key, or --allow-plaintext behind a proxy that encrypts"
 	const origin = ": must be an origin such as https://console.example.com, or *"
@@ -131,7 +131,7 @@ func textOf(err error) string {
 }
 
 // A configuration that is wrong must not even make files.
-func TestAServerWithAWrongConfigurationTouchesNothing(t *testing.T) {
+func TestNew_WrongConfigMakesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	_, err := server.New(t.Context(), server.Config{Addr: "0.0.0.0:0", Storage: storage.Config{Dir: dir, Create: true}})
 	if err == nil || !strings.HasPrefix(err.Error(), "--addr 0.0.0.0:0: secrets would cross the network in plain text") {

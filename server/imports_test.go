@@ -66,7 +66,7 @@ type listed struct {
 	Imports, Deps []string
 }
 
-func TestImportsOnlyGoDown(t *testing.T) {
+func TestImports_OnlyGoDown(t *testing.T) {
 	t.Parallel()
 	packages := goList(t)
 	for _, rule := range importRules {
@@ -94,7 +94,7 @@ func TestImportsOnlyGoDown(t *testing.T) {
 	}
 }
 
-func TestOnlyTheDatabasePackageNamesADriver(t *testing.T) {
+func TestImports_OnlyDatabaseNamesADriver(t *testing.T) {
 	t.Parallel()
 	// The second writes the migrations and the third reads the protocol: they are no part of the program.
 	mayName := []string{"clientsd/server/database", "clientsd/ent/migrations/plan", "clientsd/server/servertest/pgproxy"}

@@ -9,7 +9,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestFinderFindsASecretInEveryEncoding(t *testing.T) {
+func TestFinder_EveryEncoding(t *testing.T) {
 	const secret = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm"
 	f := servertest.Finder{}
 	f.Add(secret)

@@ -44,7 +44,7 @@ func (p *process) register(t *testing.T) *history {
 // What is copied while eight callers rotate must be one state of the database,
 // with all that was acknowledged before: every secret opens, is the one that was
 // given out, and has its events.
-func TestABackupUnderLoadIsOfOneMoment(t *testing.T) {
+func TestBackup_UnderLoad(t *testing.T) {
 	const callers, backups, each = 8, 3, 40
 	dir, target := t.TempDir(), t.TempDir()
 	p := startProcess(t, dir)
@@ -135,7 +135,7 @@ func versions(t *testing.T, db *ent.Client, id uuid.UUID) []int64 {
 	return got
 }
 
-func TestTheCommandsAboutBackupsShowExamples(t *testing.T) {
+func TestHelp_OfBackupCommands(t *testing.T) {
 	for _, name := range []string{"backup", "restore", "rollback list", "rollback mark"} {
 		var stdout, stderr bytes.Buffer
 		code := command.Run(t.Context(), version, append(strings.Fields(name), "--help"), &stdout, &stderr)

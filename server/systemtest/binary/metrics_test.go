@@ -11,7 +11,7 @@ import (
 	"clientsd/server/command"
 )
 
-func TestServeTellsWhereItsMetricsAre(t *testing.T) {
+func TestServe_LogsItsMetricsURL(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	logs, stderr := io.Pipe()
 	ended := make(chan int, 1)

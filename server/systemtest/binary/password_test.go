@@ -11,7 +11,7 @@ import (
 
 // What a user sees never has the password of the database in it, however wrong
 // the URL is that it is in.
-func TestThePasswordOfTheDatabaseIsNeverShown(t *testing.T) {
+func TestDatabaseURL_PasswordIsNeverShown(t *testing.T) {
 	keyset := filepath.Join(t.TempDir(), "keyset.json")
 	if code := command.Run(t.Context(), version, []string{"keyset", "create", keyset}, &bytes.Buffer{}, &bytes.Buffer{}); code != 0 {
 		t.Fatalf("keyset create: exit code %d", code)

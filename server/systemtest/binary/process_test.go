@@ -134,7 +134,7 @@ func (h *history) wantKept(t *testing.T, p *process) {
 }
 
 // What was answered must be true after the process was killed at any moment.
-func TestAnAcknowledgedRotationSurvivesAKill(t *testing.T) {
+func TestServe_KilledUnderLoad(t *testing.T) {
 	const callers, rounds, each = 4, 3, 40
 	dir := t.TempDir()
 	p := startProcess(t, dir)
@@ -172,7 +172,7 @@ func (p *process) kill(t *testing.T) {
 	_ = p.cmd.Wait() // it has not ended well
 }
 
-func TestSIGTERMEndsTheServerWell(t *testing.T) {
+func TestServe_SIGTERM(t *testing.T) {
 	p := startProcess(t, t.TempDir())
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

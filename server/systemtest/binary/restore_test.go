@@ -56,7 +56,7 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-func TestARestoredDatabaseIsServedOnceItWasAccepted(t *testing.T) {
+func TestServe_RestoredDatabase(t *testing.T) {
 	dir := t.TempDir()
 	backup := filepath.Join(t.TempDir(), "backup.db")
 	p := startProcess(t, dir)

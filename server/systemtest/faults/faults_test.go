@@ -45,7 +45,7 @@ type fault struct {
 	run   func(t *testing.T, w *workshop, r *row)
 }
 
-func TestTheServiceKeepsItsPromise(t *testing.T) {
+func TestFaults(t *testing.T) {
 	sqlite, postgres := choose(t, sqliteFaults()), choose(t, postgresFaults())
 	if len(sqlite)+len(postgres) == 0 {
 		t.Fatalf("-faults %s: there is no such fault", *chosen)

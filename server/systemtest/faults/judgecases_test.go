@@ -24,7 +24,7 @@ func lawful() (*history, view) {
 }
 
 // A harness whose judge finds nothing wrong proves nothing.
-func TestTheJudgeFindsWhatIsWrong(t *testing.T) {
+func TestJudge_FindsWhatIsWrong(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(h *history, v *view)
 		want   verdict

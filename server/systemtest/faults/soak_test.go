@@ -29,9 +29,9 @@ const (
 	soakSample = 250 * time.Millisecond
 )
 
-// TestMemoryStaysFlat lets callers rotate, verify, read and list for -soak, and
+// TestMemory_StaysFlat lets callers rotate, verify, read and list for -soak, and
 // prints how much memory the server has meanwhile.
-func TestMemoryStaysFlat(t *testing.T) {
+func TestMemory_StaysFlat(t *testing.T) {
 	if *soak == 0 {
 		t.Skip("-soak says how long: go test -C server/systemtest/faults -run Memory -v -timeout 30m -args -soak 10m")
 	}

@@ -39,7 +39,7 @@ const (
 	patience = 2 * time.Minute
 )
 
-func TestWhatConcurrentCallersSeeIsLinearizable(t *testing.T) {
+func TestHistories_AreLinearizable(t *testing.T) {
 	server := servertest.Start(t)
 	for n := range *histories {
 		run := newRun(t, server)
@@ -54,7 +54,7 @@ func TestWhatConcurrentCallersSeeIsLinearizable(t *testing.T) {
 	}
 }
 
-func TestTheCheckerCatchesAStaleAccept(t *testing.T) {
+func TestModel_CatchesAStaleAccept(t *testing.T) {
 	run := newRun(t, servertest.Start(t))
 	// The seeded bug: a cache in front of verification that trusts an accepted
 	// secret for a moment longer than the server does.

@@ -15,7 +15,7 @@ const (
 	badlyFormed = "the Authorization header does not hold one bearer token"
 )
 
-func TestTheAuthorizationHeaderHoldsOneBearerToken(t *testing.T) {
+func TestAuthorizationHeader_HoldsOneBearerToken(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeRead)
@@ -56,7 +56,7 @@ func TestTheAuthorizationHeaderHoldsOneBearerToken(t *testing.T) {
 	}
 }
 
-func TestATokenOutsideTheHeaderIsIgnored(t *testing.T) {
+func TestToken_OutsideTheHeaderIsIgnored(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeRead)

@@ -58,7 +58,7 @@ func wantDenials(t *testing.T, s *servertest.Server, want ...denialLine) {
 	}
 }
 
-func TestDeniedCallsAreLoggedOncePerCallerAndCounted(t *testing.T) {
+func TestDeniedCalls_LoggedOncePerCallerAndCounted(t *testing.T) {
 	s := servertest.Start(t)
 	weak := s.Mint(t, issuer.Grant{Subject: "weak", Scopes: []string{"oauth:clients:verify"}})
 	made := s.Create(t, servertest.Request())
@@ -102,7 +102,7 @@ func issuerOf(t *testing.T, s *servertest.Server) string {
 // A caller chooses the path, its id, the header and, with an issuer that lets
 // them, the subject. None of it leaves its line, and of a bad request nothing
 // but the call's id is quoted.
-func TestACallerCannotForgeALogLineOrHaveASecretLogged(t *testing.T) {
+func TestDeniedCalls_LogLineCannotBeForged(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	secret := made.GetClientSecret()

@@ -97,7 +97,7 @@ func (p permission) answer(c caller) servertest.CallError {
 // token can be fresh and expired.
 const ahead = 2 * time.Hour
 
-func TestEveryMethodIsOpenToExactlyThoseOfTheContract(t *testing.T) {
+func TestPermissions_OfEveryMethod(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t, func(c *server.Config) { c.Clock = func() time.Time { return time.Now().Add(ahead) } })
 	callers := callersOf(t, s)
@@ -121,7 +121,7 @@ func TestEveryMethodIsOpenToExactlyThoseOfTheContract(t *testing.T) {
 	wantUntouched(t, s, owner.token, bystander)
 }
 
-func TestEveryMethodHasOneRowInTheTableOfPermissions(t *testing.T) {
+func TestPermissions_TableHasEveryMethod(t *testing.T) {
 	t.Parallel()
 	unused := map[string]bool{}
 	for name := range permissions {

@@ -78,7 +78,7 @@ func (p prober) verify(t *testing.T, clientID, secret string) string {
 
 // Of a wrong secret, both addresses and clients have their number; nobody who
 // has the right one waits.
-func TestWrongSecretsAreBoundedByClientAndByAddress(t *testing.T) {
+func TestThrottling_WrongSecretsByClientAndAddress(t *testing.T) {
 	s, clock := oneASecond(t)
 	attacked, other := s.Create(t, servertest.Request()), s.Create(t, servertest.Request())
 	attacker, owner := newProber(t, s, elsewhere), newProber(t, s, here)
@@ -115,7 +115,7 @@ func TestWrongSecretsAreBoundedByClientAndByAddress(t *testing.T) {
 	}
 }
 
-func TestTooManyWrongSecretsAreSaidInEveryProtocol(t *testing.T) {
+func TestThrottling_WrongSecretsInEveryProtocol(t *testing.T) {
 	s, _ := oneASecond(t)
 	made, token := s.Create(t, servertest.Request()), s.Token(t, servertest.All...)
 	for range atOnce {
@@ -135,7 +135,7 @@ func TestTooManyWrongSecretsAreSaidInEveryProtocol(t *testing.T) {
 	})
 }
 
-func TestTooManyBadTokensAreSaidOverEveryAPI(t *testing.T) {
+func TestThrottling_BadTokensOverEveryAPI(t *testing.T) {
 	s, clock := oneASecond(t)
 	made := s.Create(t, servertest.Request())
 	good := s.Token(t, servertest.AllAPIs...)
@@ -171,7 +171,7 @@ func TestTooManyBadTokensAreSaidOverEveryAPI(t *testing.T) {
 	servertest.WantError(t, err, connect.CodeUnauthenticated, servertest.MalformedToken)
 }
 
-func TestAMissingTokenIsNoBadToken(t *testing.T) {
+func TestThrottling_MissingTokenIsNotCounted(t *testing.T) {
 	s, _ := oneASecond(t)
 	for range 3 * atOnce {
 		_, err := s.Clients(servertest.ConnectJSON, "").ListClients(t.Context(), &apiv1.ListClientsRequest{})
@@ -182,7 +182,7 @@ func TestAMissingTokenIsNoBadToken(t *testing.T) {
 }
 
 // What is public asks for no token, and counts none.
-func TestABadTokenOnAPublicProcedureIsNotCounted(t *testing.T) {
+func TestThrottling_BadTokenOnPublicProcedureIsNotCounted(t *testing.T) {
 	s, _ := oneASecond(t)
 	asked := &apiv1.GetPublicClientsRequest{ClientId: []string{uuid.NewString()}}
 	for range 3 * atOnce {

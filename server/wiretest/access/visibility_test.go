@@ -15,7 +15,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestWhoMayNotSeeAClientCannotTellWhetherItExists(t *testing.T) {
+func TestHiddenClient_LooksLikeNoClient(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	client := s.Create(t, servertest.Request())
@@ -66,7 +66,7 @@ func TestWhoMayNotSeeAClientCannotTellWhetherItExists(t *testing.T) {
 	}
 }
 
-func TestWhoLacksAScopeLearnsNothingOfTheRulesForRequests(t *testing.T) {
+func TestMissingScope_IsSaidBeforeValidation(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeAdmin)
@@ -83,7 +83,7 @@ func TestWhoLacksAScopeLearnsNothingOfTheRulesForRequests(t *testing.T) {
 	}
 }
 
-func TestAListHoldsTheClientsOfOneOrganisationOnly(t *testing.T) {
+func TestListClients_OneOrganisationOnly(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	s.Create(t, servertest.Request())
@@ -96,7 +96,7 @@ func TestAListHoldsTheClientsOfOneOrganisationOnly(t *testing.T) {
 	}
 }
 
-func TestOnlyAnAdminVerifiesClients(t *testing.T) {
+func TestIsVerified_OnlyAdminSetsIt(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	for _, tt := range []struct {
@@ -123,7 +123,7 @@ func TestOnlyAnAdminVerifiesClients(t *testing.T) {
 	}
 }
 
-func TestWhoMayNotVerifyCannotTakeItBackEither(t *testing.T) {
+func TestIsVerified_OnlyAdminClearsIt(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	verified := s.CreateAs(t, s.Token(t, servertest.ScopeManage, servertest.ScopeAdmin), servertest.Request())
@@ -134,7 +134,7 @@ func TestWhoMayNotVerifyCannotTakeItBackEither(t *testing.T) {
 	}
 }
 
-func TestTheScopeThatShowsASecretIsConfigured(t *testing.T) {
+func TestSecretReadScope_Configured(t *testing.T) {
 	t.Parallel()
 	type attempt struct {
 		scopes  []string
@@ -173,7 +173,7 @@ func TestTheScopeThatShowsASecretIsConfigured(t *testing.T) {
 	}
 }
 
-func TestATokenNeverStandsInTheLogs(t *testing.T) {
+func TestLogs_HoldNoToken(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeVerify)

@@ -19,7 +19,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestEveryAPIReplacesTheSecretAndIsNamedByTheEvent(t *testing.T) {
+func TestRotation_OverEveryAPI(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.AllAPIs...)
 	servertest.EachWay(t, func(t *testing.T, w servertest.Way) {
@@ -56,7 +56,7 @@ func wantEvent(t *testing.T, got, want *ent.ClientEvent) {
 
 var public = servertest.Refusal{Code: connect.CodeFailedPrecondition, Message: "client is public: it has no secret"}
 
-func TestWhatIsNoClientOfTheCallerAnswersAlikeOnEveryAPI(t *testing.T) {
+func TestRotation_HiddenClientOverEveryAPI(t *testing.T) {
 	s := servertest.Start(t)
 	mine, open := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.PublicRequest()).GetClientId()
 	foreign := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.Request()).GetClientId()
@@ -88,7 +88,7 @@ func TestWhatIsNoClientOfTheCallerAnswersAlikeOnEveryAPI(t *testing.T) {
 
 // All APIs rotate through one path: however they are mixed, each rotation is
 // one version, and one secret is left.
-func TestAPIsAtOnceMakeOneVersionEachAndLeaveOneSecret(t *testing.T) {
+func TestRotation_ConcurrentOverAllAPIs(t *testing.T) {
 	const callers, each = 16, 2
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
@@ -124,7 +124,7 @@ func TestAPIsAtOnceMakeOneVersionEachAndLeaveOneSecret(t *testing.T) {
 	s.WantHistory(t, made.GetClientId(), versions)
 }
 
-func TestPagesOfConfiguredOriginsMayCallTheAPIs(t *testing.T) {
+func TestCORS_OfEveryAPI(t *testing.T) {
 	s := servertest.Start(t, func(c *server.Config) { c.CORSOrigins = []string{"https://console.example.com"} })
 	for _, path := range []string{servertest.ZitadelPath(servertest.Application, "x"), "/client/x/regenerate-secret", "/zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"} {
 		request := s.NewRequest(t, path, "", nil)

@@ -39,7 +39,7 @@ func call17(token, clientID string) servertest.Attempt {
 }
 
 // A rotation that cannot be recorded must not happen, whatever the API.
-func TestAFaultOfOursIsToldInTheWordsOfTheAPIAndChangesNothing(t *testing.T) {
+func TestInternalError_InWordsOfTheAPI(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	before := s.Row(t, made.GetClientId())
@@ -52,7 +52,7 @@ func TestAFaultOfOursIsToldInTheWordsOfTheAPIAndChangesNothing(t *testing.T) {
 	wantErrors(t, s, len(servertest.Ways()), servertest.MissingTable("client_events"))
 }
 
-func TestAPanicIsToldInTheWordsOfTheAPIAndChangesNothing(t *testing.T) {
+func TestPanic_InWordsOfTheAPI(t *testing.T) {
 	clock := &servertest.Fuse{}
 	s := servertest.Start(t, func(c *server.Config) { c.Clock = clock.Now })
 	made := s.Create(t, servertest.Request())
@@ -69,7 +69,7 @@ func TestAPanicIsToldInTheWordsOfTheAPIAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestADeadlineThatPassesIsNoErrorOfOursOnAnyAPI(t *testing.T) {
+func TestDeadline_InWordsOfTheAPI(t *testing.T) {
 	first := servertest.Start(t)
 	made := first.Create(t, servertest.Request())
 	first.Stop(t)
@@ -83,7 +83,7 @@ func TestADeadlineThatPassesIsNoErrorOfOursOnAnyAPI(t *testing.T) {
 	wantErrors(t, s, 0, "")
 }
 
-func TestAnIssuerThatCannotBeReachedIsToldInTheWordsOfTheAPI(t *testing.T) {
+func TestUnreachableIssuer_InWordsOfTheAPI(t *testing.T) {
 	key := authtest.NewKey(t, "key-1")
 	s := servertest.Remote{Issuer: authtest.NewIssuer(t), Key: key}
 	s.Issuer.Answer(authtest.KeysPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
@@ -95,7 +95,7 @@ func TestAnIssuerThatCannotBeReachedIsToldInTheWordsOfTheAPI(t *testing.T) {
 }
 
 // The bound of calls at once is one for all APIs, and is no error of ours.
-func TestACallTooManyIsToldToComeBackInTheWordsOfTheAPI(t *testing.T) {
+func TestTooManyCalls_InWordsOfTheAPI(t *testing.T) {
 	s := servertest.Start(t, servertest.OneCallAtATime)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.AllAPIs...)
@@ -116,7 +116,7 @@ func TestACallTooManyIsToldToComeBackInTheWordsOfTheAPI(t *testing.T) {
 	wantErrors(t, s, 0, "")
 }
 
-func TestABodyThatIsTooLargeOrBreaksOffRotatesNothing(t *testing.T) {
+func TestBadBody_RotatesNothing(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.AllAPIs...)

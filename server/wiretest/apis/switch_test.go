@@ -23,7 +23,7 @@ var rpcService = map[string]string{
 	"zitadel": "zitadel.management.v1.ManagementService",
 }
 
-func TestAnAPIIsServedUnlessItIsSwitchedOff(t *testing.T) {
+func TestAPIFlag_ServesWhatItNames(t *testing.T) {
 	first := servertest.Start(t)
 	id := first.Create(t, servertest.Request()).GetClientId()
 	first.Stop(t)
@@ -115,7 +115,7 @@ func wantServices(t *testing.T, s *servertest.Server, served map[string]bool) {
 	}
 }
 
-func TestAnAPIThatDoesNotExistIsRefused(t *testing.T) {
+func TestAPIFlag_UnknownNameIsRefused(t *testing.T) {
 	for _, name := range []string{"keycloak", "", "Zitadel", "xeonr,zitadel"} {
 		err := server.Config{Addr: "127.0.0.1:0", APIs: []string{"xeonr", name}}.Validate()
 		want := `--api "` + name + `": must be one of xeonr, zitadel, vigilo`

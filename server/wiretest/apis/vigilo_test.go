@@ -38,7 +38,7 @@ func wantVigilo(t *testing.T, got servertest.Reply, status int, body, challenge 
 	}
 }
 
-func TestVigiloAnswersAsDocumented(t *testing.T) {
+func TestVigilo_AnswersAsDocumented(t *testing.T) {
 	storagetest.OnFile(t, "clock that a test could set: the time is the server's")
 	clock, option := servertest.StopClock()
 	s := servertest.Start(t, option)
@@ -56,7 +56,7 @@ func TestVigiloAnswersAsDocumented(t *testing.T) {
 	}
 }
 
-func TestVigiloRefusesAsDocumented(t *testing.T) {
+func TestVigilo_RefusesAsDocumented(t *testing.T) {
 	s := servertest.Start(t)
 	id, open := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.PublicRequest()).GetClientId()
 	good, foreign := s.Token(t, servertest.ScopeClientManage), s.Mint(t, issuer.Grant{Scopes: []string{servertest.ScopeClientManage}, Organisation: "acme"})
@@ -92,7 +92,7 @@ func TestVigiloRefusesAsDocumented(t *testing.T) {
 	wantVigilo(t, s.CallREST(t, http.MethodPost, servertest.VigiloPath(id), good, ""), 500, vigiloInternal, "")
 }
 
-func TestOnlyPOSTRotatesOverVigilo(t *testing.T) {
+func TestVigilo_OnlyPOSTRotates(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	for _, path := range []string{servertest.VigiloPath(id), "/clients/" + id + "/regenerate-secret", "/client//regenerate-secret", "/clients/regenerate-secret"} {
@@ -113,7 +113,7 @@ func TestOnlyPOSTRotatesOverVigilo(t *testing.T) {
 	s.WantHistory(t, id, 1)
 }
 
-func TestIdsInThePathsOfVigilo(t *testing.T) {
+func TestVigilo_IDInThePath(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.ScopeClientManage)
@@ -159,7 +159,7 @@ func TestIdsInThePathsOfVigilo(t *testing.T) {
 	s.WantCalm(t)
 }
 
-func TestPathsThatAreNotVigilos(t *testing.T) {
+func TestVigilo_OtherPaths(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	bearer := "Authorization: Bearer " + s.Token(t, servertest.ScopeClientManage)
@@ -192,7 +192,7 @@ func TestPathsThatAreNotVigilos(t *testing.T) {
 	s.WantCalm(t)
 }
 
-func TestVigiloReadsNothingButTheToken(t *testing.T) {
+func TestVigilo_ReadsNothingButTheToken(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.ScopeClientManage)

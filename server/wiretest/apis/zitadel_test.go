@@ -28,7 +28,7 @@ import (
 const regenerateOIDC = "/zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"
 
 // The documented answer, field for field, over everything that speaks JSON.
-func TestZITADELAnswersAsDocumented(t *testing.T) {
+func TestZITADEL_AnswersAsDocumented(t *testing.T) {
 	storagetest.OnFile(t, "clock that a test could set: the time is the server's")
 	clock, option := servertest.StopClock()
 	s := servertest.Start(t, option)
@@ -54,7 +54,7 @@ func TestZITADELAnswersAsDocumented(t *testing.T) {
 	}
 }
 
-func TestZITADELAnswersTheSameMessageOverEveryProtocol(t *testing.T) {
+func TestZITADEL_SameMessageOverEveryProtocol(t *testing.T) {
 	storagetest.OnFile(t, "clock that a test could set: the time is the server's")
 	clock, option := servertest.StopClock()
 	s := servertest.Start(t, option)
@@ -79,7 +79,7 @@ func TestZITADELAnswersTheSameMessageOverEveryProtocol(t *testing.T) {
 }
 
 // The sequence counts every change of the client, not its rotations only.
-func TestZITADELsSequenceCountsTheChangesOfTheClient(t *testing.T) {
+func TestZITADEL_SequenceCountsChanges(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	token := s.Token(t, servertest.AllAPIs...)
@@ -90,7 +90,7 @@ func TestZITADELsSequenceCountsTheChangesOfTheClient(t *testing.T) {
 	}
 }
 
-func TestTheProjectIsTheApplicationOfTheClient(t *testing.T) {
+func TestZITADEL_ProjectIsTheApplication(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.AllAPIs...)
 	open, mine := s.Create(t, servertest.PublicRequest()).GetClientId(), s.Create(t, servertest.Request())
@@ -114,7 +114,7 @@ func TestTheProjectIsTheApplicationOfTheClient(t *testing.T) {
 	s.WantOnlySecret(t, mine.GetClientId(), 1, mine.GetClientSecret())
 }
 
-func TestACallActsInTheOrganisationThatTheHeaderNames(t *testing.T) {
+func TestZITADEL_OrganisationHeader(t *testing.T) {
 	s := servertest.Start(t)
 	mine := s.Create(t, servertest.Request()).GetClientId()
 	theirs := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.Request()).GetClientId()
@@ -167,7 +167,7 @@ func lacking(scope string) servertest.Refusal {
 	return servertest.Refusal{Code: connect.CodePermissionDenied, Message: servertest.Denied(scope).Message, Scope: scope}
 }
 
-func TestZITADELSaysWhichFieldBreaksARule(t *testing.T) {
+func TestZITADEL_NamesTheInvalidField(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.AllAPIs...)
 	long := strings.Repeat("a", 201)

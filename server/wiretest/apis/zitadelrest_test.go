@@ -59,7 +59,7 @@ func wantStatusOf(t *testing.T, got servertest.Reply, code connect.Code, words s
 	servertest.WantJSON(t, got, got.Status, fmt.Sprintf(`{"code": %d, "message": %q, "details": []}`, code, message))
 }
 
-func TestBodiesOfZITADELsREST(t *testing.T) {
+func TestZITADELREST_Bodies(t *testing.T) {
 	testREST(t, []restCase{
 		{"an empty object", nil, `{}`, 200, ""},
 		{"nothing", nil, ``, 200, ""},
@@ -84,7 +84,7 @@ func TestBodiesOfZITADELsREST(t *testing.T) {
 	})
 }
 
-func TestHeadersOfZITADELsREST(t *testing.T) {
+func TestZITADELREST_Headers(t *testing.T) {
 	typed := func(value string) []string { return []string{"Content-Type", value} }
 	testREST(t, []restCase{
 		{"JSON in UTF-8", typed("application/json; charset=utf-8"), `{}`, 200, ""},
@@ -113,7 +113,7 @@ func TestHeadersOfZITADELsREST(t *testing.T) {
 	})
 }
 
-func TestPathsOfZITADELsREST(t *testing.T) {
+func TestZITADELREST_Paths(t *testing.T) {
 	s := servertest.Start(t)
 	const odd = `a/b%2F ü?#:*&.`
 	request := servertest.Request()
@@ -172,7 +172,7 @@ func escapeAll(text string) string {
 	return escaped.String()
 }
 
-func TestOnlyPOSTRotatesOverZITADELsREST(t *testing.T) {
+func TestZITADELREST_OnlyPOSTRotates(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.AllAPIs...)
@@ -191,7 +191,7 @@ func TestOnlyPOSTRotatesOverZITADELsREST(t *testing.T) {
 }
 
 // Whoever has no token learns nothing of what is served.
-func TestZITADELsRESTAsksForATokenFirst(t *testing.T) {
+func TestZITADELREST_TokenIsCheckedFirst(t *testing.T) {
 	s := servertest.Start(t)
 	want := servertest.RenderREST(servertest.Refusal{Code: connect.CodeUnauthenticated, Message: servertest.NoToken})
 	for name, got := range map[string]servertest.Reply{

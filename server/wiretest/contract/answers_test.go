@@ -49,7 +49,7 @@ func wantPresent(t *testing.T, s *servertest.Server) {
 
 // Answers are remembered: what changes a client through one server must be seen
 // through another one at once.
-func TestGetClientShowsWhatAnotherServerHasChanged(t *testing.T) {
+func TestGetClient_ChangedByAnotherServer(t *testing.T) {
 	writer := servertest.Start(t)
 	reader := servertest.Start(t, servertest.InDir(writer.Dir))
 	made := writer.Create(t, servertest.Request())
@@ -93,7 +93,7 @@ func TestGetClientShowsWhatAnotherServerHasChanged(t *testing.T) {
 	servertest.WantError(t, err, connect.CodeNotFound, "client not found")
 }
 
-func TestARememberedAnswerIsForItsOrganisationAndScopeOnly(t *testing.T) {
+func TestGetClient_RememberedForOrganisationAndScope(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	wantPresent(t, s)
@@ -106,7 +106,7 @@ func TestARememberedAnswerIsForItsOrganisationAndScopeOnly(t *testing.T) {
 }
 
 // A secret that was shown to one caller is not in what the next one reads.
-func TestAnAnswerWithASecretIsNotRemembered(t *testing.T) {
+func TestGetClient_SecretIsNotRemembered(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	for _, include := range []bool{true, false, true, false} {

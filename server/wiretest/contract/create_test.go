@@ -47,7 +47,7 @@ func recordOf(request *apiv1.CreateClientRequest) *apiv1.Client {
 
 var secretForm = regexp.MustCompile(`^sk_live_[0-9A-Za-z]{49}$`)
 
-func TestCreateClientKeepsEveryField(t *testing.T) {
+func TestCreateClient_KeepsEveryField(t *testing.T) {
 	s := servertest.Start(t)
 	admin := s.Token(t, append([]string{auth.ScopeAdmin}, servertest.All...)...)
 	for _, protocol := range servertest.Protocols() {
@@ -87,7 +87,7 @@ func wantRead(t *testing.T, clients apiv1connect.ClientsServiceClient, want *api
 	}
 }
 
-func TestCreateClientGivesNoSecretToAPublicClient(t *testing.T) {
+func TestCreateClient_PublicClientHasNoSecret(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.PublicRequest())
 	if made.ClientSecret != nil {
@@ -101,7 +101,7 @@ func TestCreateClientGivesNoSecretToAPublicClient(t *testing.T) {
 	wantRead(t, s.ClientsService(t), made)
 }
 
-func TestCreateClientRecordsWhoDidItAndFromWhere(t *testing.T) {
+func TestCreateClient_EventNamesActorAndAddress(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	event := s.Events(t, id)[0]
@@ -118,7 +118,7 @@ func TestCreateClientRecordsWhoDidItAndFromWhere(t *testing.T) {
 	}
 }
 
-func TestCreateClientIgnoresIsVerifiedOfWhoIsNoAdmin(t *testing.T) {
+func TestCreateClient_IsVerifiedNeedsAdmin(t *testing.T) {
 	s := servertest.Start(t)
 	for name, tt := range map[string]struct {
 		scopes []string
@@ -136,7 +136,7 @@ func TestCreateClientIgnoresIsVerifiedOfWhoIsNoAdmin(t *testing.T) {
 	}
 }
 
-func TestCreateClientTakesAnEmptyTextForNone(t *testing.T) {
+func TestCreateClient_EmptyTextIsNone(t *testing.T) {
 	s := servertest.Start(t)
 	request := servertest.Request()
 	request.ApplicationId, request.BackchannelLogoutUri, request.FrontchannelLogoutUri = proto.String(""), proto.String(""), proto.String("")
@@ -146,7 +146,7 @@ func TestCreateClientTakesAnEmptyTextForNone(t *testing.T) {
 	}
 }
 
-func TestCreateClientRefusesWhatDoesNotFitTogether(t *testing.T) {
+func TestCreateClient_FieldsThatDoNotFit(t *testing.T) {
 	s := servertest.Start(t)
 	for name, tt := range map[string]struct {
 		change  func(*apiv1.CreateClientRequest)
@@ -188,7 +188,7 @@ func TestCreateClientRefusesWhatDoesNotFitTogether(t *testing.T) {
 }
 
 // The prefix is for new secrets; what was issued with another one stays valid.
-func TestSecretsKeepWorkingWhenThePrefixChanges(t *testing.T) {
+func TestSecretPrefix_OldSecretsStayValid(t *testing.T) {
 	dir := t.TempDir()
 	clients := map[string]*apiv1.Client{}
 	for _, prefix := range []string{"sk_live_", "acme_", ""} {

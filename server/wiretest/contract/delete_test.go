@@ -14,7 +14,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestDeleteClientLeavesNothingButTheEvents(t *testing.T) {
+func TestDeleteClient_LeavesOnlyEvents(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	for _, protocol := range servertest.Protocols() {
@@ -70,7 +70,7 @@ func wantGone(t *testing.T, s *servertest.Server, was *apiv1.Client, logoURL str
 	}
 }
 
-func TestDeleteClientCannotReachAnotherOrganisation(t *testing.T) {
+func TestDeleteClient_OtherOrganisation(t *testing.T) {
 	s := servertest.Start(t)
 	acme := s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"})
 	foreign := s.CreateAs(t, acme, servertest.Request())
@@ -86,7 +86,7 @@ func TestDeleteClientCannotReachAnotherOrganisation(t *testing.T) {
 	s.WantEvents(t, foreign.GetClientId(), "created 1 released")
 }
 
-func TestDeleteClientLeavesOthersAlone(t *testing.T) {
+func TestDeleteClient_LeavesOthersAlone(t *testing.T) {
 	s := servertest.Start(t)
 	gone, stays := s.Create(t, servertest.Request()), s.Create(t, servertest.Request())
 	s.UploadLogo(t, gone.GetClientId())

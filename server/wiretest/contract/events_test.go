@@ -119,7 +119,7 @@ func (s *storyteller) rotate(request *apiv1.RegenerateSecretRequest) func(contex
 	}
 }
 
-func TestEventsTellWhoDidWhatAndOutliveTheClient(t *testing.T) {
+func TestListClientEvents_OfEveryChange(t *testing.T) {
 	r := servertest.StartRemote(t)
 	token := r.Sign(t, map[string]any{"scope": strings.Join(servertest.AllAPIs, " ")}, nil)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
@@ -151,7 +151,7 @@ func TestEventsTellWhoDidWhatAndOutliveTheClient(t *testing.T) {
 	})
 }
 
-func TestEventsAreOfTheTimeTheyHappened(t *testing.T) {
+func TestListClientEvents_Times(t *testing.T) {
 	s := servertest.Start(t, servertest.TickingClock)
 	made := s.Create(t, servertest.Request())
 	rotated, err := s.ClientsService(t).RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{ClientId: made.GetClientId()})
@@ -169,7 +169,7 @@ func TestEventsAreOfTheTimeTheyHappened(t *testing.T) {
 	}
 }
 
-func TestTheRequestIDOfAnEventIsTheOneThatTheCallerHasChosen(t *testing.T) {
+func TestListClientEvents_RequestIDOfTheCaller(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.AllAPIs...)
@@ -187,7 +187,7 @@ func TestTheRequestIDOfAnEventIsTheOneThatTheCallerHasChosen(t *testing.T) {
 	})
 }
 
-func TestAReasonIsAShortText(t *testing.T) {
+func TestReason_IsAShortText(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeManage, servertest.ScopeRead)
 	id := s.Create(t, servertest.Request()).GetClientId()
@@ -224,7 +224,7 @@ func TestAReasonIsAShortText(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefusedOrChangesNothingLeavesNoEvent(t *testing.T) {
+func TestListClientEvents_RefusedCallsLeaveNone(t *testing.T) {
 	s := servertest.Start(t)
 	id, public := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.PublicRequest()).GetClientId()
 	token := s.Token(t, servertest.ScopeManage, servertest.ScopeRead)

@@ -17,7 +17,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestGetClientShowsTheSecretOnlyOnRequest(t *testing.T) {
+func TestGetClient_SecretOnRequest(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	for _, protocol := range servertest.Protocols() {
@@ -39,7 +39,7 @@ func TestGetClientShowsTheSecretOnlyOnRequest(t *testing.T) {
 	}
 }
 
-func TestGetClientOfAPublicClientHasNoSecretToShow(t *testing.T) {
+func TestGetClient_PublicClient(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.PublicRequest())
 	shown, err := s.ClientsService(t).GetClient(t.Context(), &apiv1.GetClientRequest{ClientId: made.GetClientId(), IncludeSecret: true})
@@ -52,7 +52,7 @@ func TestGetClientOfAPublicClientHasNoSecretToShow(t *testing.T) {
 	s.WantEvents(t, made.GetClientId(), "created 0")
 }
 
-func TestGetClientAnswersAlikeForNoClientAndForAForeignOne(t *testing.T) {
+func TestGetClient_HiddenClientLooksLikeNone(t *testing.T) {
 	s := servertest.Start(t)
 	foreign := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.Request())
 	token := s.Token(t, servertest.All...)
@@ -66,7 +66,7 @@ func TestGetClientAnswersAlikeForNoClientAndForAForeignOne(t *testing.T) {
 	s.WantEvents(t, foreign.GetClientId(), "created 1 released")
 }
 
-func TestGetClientNeedsMoreThanReadToShowTheSecret(t *testing.T) {
+func TestGetClient_SecretNeedsManage(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	_, err := s.Clients(servertest.ConnectJSON, s.Token(t, auth.ScopeRead)).GetClient(t.Context(),
@@ -76,7 +76,7 @@ func TestGetClientNeedsMoreThanReadToShowTheSecret(t *testing.T) {
 }
 
 // A release that cannot be recorded must not happen.
-func TestGetClientWithoutItsEventShowsNoSecret(t *testing.T) {
+func TestGetClient_NoSecretWithoutItsEvent(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	s.Exec(t, "DROP TABLE client_events")
@@ -111,7 +111,7 @@ var damages = map[string]func(row, other, older *ent.OAuthClient) []byte{
 	"an older ciphertext was put back":         func(_, _, older *ent.OAuthClient) []byte { return older.SecretSealed },
 }
 
-func TestGetClientReportsDamageWhichARotationHeals(t *testing.T) {
+func TestGetClient_DamagedSecretUntilRotation(t *testing.T) {
 	s := servertest.Start(t)
 	other := s.Row(t, s.Create(t, servertest.Request()).GetClientId())
 	for name, damage := range damages {
@@ -139,7 +139,7 @@ func TestGetClientReportsDamageWhichARotationHeals(t *testing.T) {
 
 // A row that has both digest and ciphertext of another client must not give
 // away that client's secret.
-func TestGetClientShowsNoSecretThatWasMovedWithItsDigest(t *testing.T) {
+func TestGetClient_SecretMovedFromAnotherRow(t *testing.T) {
 	s := servertest.Start(t)
 	mine, other := s.Create(t, servertest.Request()), s.Create(t, servertest.Request())
 	row := s.Row(t, other.GetClientId())

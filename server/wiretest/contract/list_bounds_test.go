@@ -13,7 +13,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestListClientsRefusesAPageTokenThatWasNotMadeForTheQuery(t *testing.T) {
+func TestListClients_PageTokenOfAnotherQuery(t *testing.T) {
 	s, elsewhere := servertest.Start(t), servertest.Start(t)
 	register(t, s, 2, "app")
 	register(t, elsewhere, 2, "app")
@@ -51,7 +51,7 @@ func swapCase(text string) string {
 	return string(changed)
 }
 
-func TestListClientsBoundsThePage(t *testing.T) {
+func TestListClients_PageSize(t *testing.T) {
 	s := servertest.Start(t)
 	for name, tt := range map[string]struct {
 		request *apiv1.ListClientsRequest

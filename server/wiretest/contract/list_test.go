@@ -64,7 +64,7 @@ func pages(t *testing.T, clients apiv1connect.ClientsServiceClient, size int32, 
 	}
 }
 
-func TestListClientsShowsEveryRecordWithoutItsSecret(t *testing.T) {
+func TestListClients_ShowsRecordsWithoutSecrets(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	want := []*apiv1.Client{s.Create(t, servertest.Request()), s.Create(t, servertest.PublicRequest())}
@@ -82,7 +82,7 @@ func TestListClientsShowsEveryRecordWithoutItsSecret(t *testing.T) {
 	}
 }
 
-func TestListClientsSelectsByApplicationAndOrganisation(t *testing.T) {
+func TestListClients_Filters(t *testing.T) {
 	s := servertest.Start(t)
 	one, two := register(t, s, 2, "app_one"), register(t, s, 1, "app_two")
 	none := s.Create(t, &apiv1.CreateClientRequest{
@@ -118,7 +118,7 @@ func TestListClientsSelectsByApplicationAndOrganisation(t *testing.T) {
 	}
 }
 
-func TestListClientsTurnsPages(t *testing.T) {
+func TestListClients_Pages(t *testing.T) {
 	s := servertest.Start(t)
 	ids := register(t, s, 23, "app")
 	for name, size := range map[string]int32{
@@ -144,7 +144,7 @@ func TestListClientsTurnsPages(t *testing.T) {
 
 // What is made or deleted between two pages must neither hide nor repeat what
 // was there all the time.
-func TestListClientsStaysInOrderWhileClientsComeAndGo(t *testing.T) {
+func TestListClients_PagesWhileClientsComeAndGo(t *testing.T) {
 	s := servertest.Start(t)
 	ids := register(t, s, 12, "app")
 	clients := s.ClientsService(t)
@@ -170,7 +170,7 @@ func TestListClientsStaysInOrderWhileClientsComeAndGo(t *testing.T) {
 
 // Times with more and fewer digits must sort as times, and equal ones must not
 // hide a client.
-func TestListClientsIsOrderedByTheTimeOfCreation(t *testing.T) {
+func TestListClients_OrderedByCreation(t *testing.T) {
 	var now atomic.Pointer[time.Time]
 	start := time.Now().Truncate(time.Second)
 	now.Store(&start)
@@ -190,7 +190,7 @@ func TestListClientsIsOrderedByTheTimeOfCreation(t *testing.T) {
 	}
 }
 
-func TestClientsMadeAtOnceAreAllThere(t *testing.T) {
+func TestListClients_AfterConcurrentCreates(t *testing.T) {
 	const callers, each = 16, 5
 	s := servertest.Start(t)
 	clients := s.ClientsService(t)

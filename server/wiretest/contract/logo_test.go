@@ -12,7 +12,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestUploadClientLogoTakesEveryTypeOverEveryProtocol(t *testing.T) {
+func TestUploadClientLogo_EveryTypeOverEveryProtocol(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	types := map[string][]byte{
@@ -40,7 +40,7 @@ func TestUploadClientLogoTakesEveryTypeOverEveryProtocol(t *testing.T) {
 	}
 }
 
-func TestUploadClientLogoRefusesWhatIsNoLogo(t *testing.T) {
+func TestUploadClientLogo_NotALogo(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	before := s.Row(t, id)
@@ -103,7 +103,7 @@ func TestUploadClientLogoRefusesWhatIsNoLogo(t *testing.T) {
 	}
 }
 
-func TestUploadClientLogoOverItsSizeLimitIsResourceExhausted(t *testing.T) {
+func TestUploadClientLogo_TooLarge(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	id := s.Create(t, servertest.Request()).GetClientId()
@@ -118,7 +118,7 @@ func TestUploadClientLogoOverItsSizeLimitIsResourceExhausted(t *testing.T) {
 	}
 }
 
-func TestUploadClientLogoCannotReachAnotherOrganisation(t *testing.T) {
+func TestUploadClientLogo_OtherOrganisation(t *testing.T) {
 	s := servertest.Start(t)
 	foreign := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.Request())
 	before := s.Row(t, foreign.GetClientId())

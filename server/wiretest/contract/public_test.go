@@ -20,7 +20,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestGetPublicClientsShowsClientsOfEveryOrganisationToEveryone(t *testing.T) {
+func TestGetPublicClients_OfEveryOrganisation(t *testing.T) {
 	s := servertest.Start(t)
 	mine := s.Create(t, servertest.Request())
 	foreign := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.PublicRequest())
@@ -54,7 +54,7 @@ func TestGetPublicClientsShowsClientsOfEveryOrganisationToEveryone(t *testing.T)
 	}
 }
 
-func TestGetPublicClientsOfIdsWithoutAClientIsEmpty(t *testing.T) {
+func TestGetPublicClients_UnknownIDs(t *testing.T) {
 	s := servertest.Start(t)
 	_, body := s.PostJSON(t, servertest.ClientsPath+"GetPublicClients", "", `{"clientId": ["`+uuid.NewString()+`"]}`)
 	if string(body) != `{"clients":{}}` {
@@ -62,7 +62,7 @@ func TestGetPublicClientsOfIdsWithoutAClientIsEmpty(t *testing.T) {
 	}
 }
 
-func TestGetPublicClientsTakes1To100Ids(t *testing.T) {
+func TestGetPublicClients_1To100IDs(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	for count, want := range map[int]string{
@@ -89,7 +89,7 @@ func TestGetPublicClientsTakes1To100Ids(t *testing.T) {
 	servertest.WantViolations(t, err, "client_id[1]")
 }
 
-func TestGetPublicClientsByGETIsCacheableAndByPOSTIsNot(t *testing.T) {
+func TestGetPublicClients_CacheableByGETOnly(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	body := fmt.Sprintf(`{"clientId":[%q]}`, made.GetClientId())
@@ -118,7 +118,7 @@ func TestGetPublicClientsByGETIsCacheableAndByPOSTIsNot(t *testing.T) {
 }
 
 // Nothing that can carry a secret, or takes one, may stand in a URL.
-func TestNothingElseIsAnsweredByGET(t *testing.T) {
+func TestGET_AnswersGetPublicClientsOnly(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	message, err := json.Marshal(map[string]any{"clientId": made.GetClientId(), "includeSecret": true})

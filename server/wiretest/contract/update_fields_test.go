@@ -53,7 +53,7 @@ func everything() map[string]any {
 	return all
 }
 
-func TestUpdateClientWithoutAMaskChangesWhatIsSet(t *testing.T) {
+func TestUpdateClient_WithoutMaskChangesSetFields(t *testing.T) {
 	u := startUpdate(t)
 	for _, f := range updatables {
 		t.Run(f.field, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestUpdateClientWithoutAMaskChangesWhatIsSet(t *testing.T) {
 	t.Run("nothing", func(t *testing.T) { u.wantChange(t, map[string]any{}, map[string]any{}) })
 }
 
-func TestUpdateClientWithoutAMaskTakesEmptyForSetButNotInLists(t *testing.T) {
+func TestUpdateClient_WithoutMaskEmptyValues(t *testing.T) {
 	u := startUpdate(t)
 	for _, f := range updatables {
 		t.Run(f.field, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestUpdateClientWithoutAMaskTakesEmptyForSetButNotInLists(t *testing.T) {
 	}
 }
 
-func TestUpdateClientWithAMaskChangesWhatItNames(t *testing.T) {
+func TestUpdateClient_WithMaskChangesNamedFields(t *testing.T) {
 	u := startUpdate(t)
 	for _, f := range updatables {
 		t.Run(f.field, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestUpdateClientWithAMaskChangesWhatItNames(t *testing.T) {
 	}
 }
 
-func TestUpdateClientClearsWhatTheMaskNamesAndTheRequestDoesNotSet(t *testing.T) {
+func TestUpdateClient_WithMaskClearsUnsetFields(t *testing.T) {
 	u := startUpdate(t)
 	for _, f := range updatables {
 		t.Run(f.field, func(t *testing.T) {

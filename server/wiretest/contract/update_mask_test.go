@@ -21,7 +21,7 @@ const maskable = "name, redirect_uri, website_url, description, supports_refresh
 
 // A mask that names one wrong field changes nothing at all. (JSON could not
 // carry most of these masks, so they go as proto.)
-func TestUpdateClientRefusesAMaskItCannotTake(t *testing.T) {
+func TestUpdateClient_InvalidMask(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	before := s.Row(t, made.GetClientId())
@@ -53,7 +53,7 @@ func TestUpdateClientRefusesAMaskItCannotTake(t *testing.T) {
 	s.WantEvents(t, made.GetClientId(), "created 1 released")
 }
 
-func TestUpdateClientNamesEverythingThatIsWrongWithAMask(t *testing.T) {
+func TestUpdateClient_InvalidMaskNamesEveryFault(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	_, err := s.Clients(servertest.Protocols()[1], s.Token(t, servertest.All...)).UpdateClient(t.Context(), &apiv1.UpdateClientRequest{
@@ -66,7 +66,7 @@ func TestUpdateClientNamesEverythingThatIsWrongWithAMask(t *testing.T) {
 }
 
 // In JSON a mask is one text, and its names are those of the JSON members.
-func TestUpdateClientRefusesAMaskThatJSONCannotSpell(t *testing.T) {
+func TestUpdateClient_MaskThatJSONCannotSpell(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	for name, mask := range map[string]string{
@@ -90,7 +90,7 @@ func TestUpdateClientRefusesAMaskThatJSONCannotSpell(t *testing.T) {
 	s.WantEvents(t, id, "created 1 released")
 }
 
-func TestUpdateClientOfItsLogo(t *testing.T) {
+func TestUpdateClient_Logo(t *testing.T) {
 	u := startUpdate(t)
 	const refusal = "must be empty, which removes the logo, or the URL the logo has; UploadClientLogo sets one"
 	other := u.UploadLogo(t, u.Create(t, servertest.Request()).GetClientId())

@@ -106,7 +106,7 @@ func (u updateTest) wantRefused(t *testing.T, body map[string]any, field, messag
 	u.WantEvents(t, id, "created 1 released")
 }
 
-func TestUpdateClientWorksOverEveryProtocolAndLeavesTheSecretAlone(t *testing.T) {
+func TestUpdateClient_OverEveryProtocol(t *testing.T) {
 	s := servertest.Start(t, servertest.TickingClock)
 	token := s.Token(t, servertest.All...)
 	for _, protocol := range servertest.Protocols() {
@@ -131,7 +131,7 @@ func TestUpdateClientWorksOverEveryProtocolAndLeavesTheSecretAlone(t *testing.T)
 	}
 }
 
-func TestUpdateClientIgnoresIsVerifiedOfWhoIsNoAdmin(t *testing.T) {
+func TestUpdateClient_IsVerifiedNeedsAdmin(t *testing.T) {
 	u := startUpdate(t)
 	u.token = u.Token(t, servertest.All...)
 	nothing := map[string]any{}
@@ -141,7 +141,7 @@ func TestUpdateClientIgnoresIsVerifiedOfWhoIsNoAdmin(t *testing.T) {
 	u.wantChange(t, map[string]any{"isVerified": true, "name": "Renamed"}, map[string]any{"name": "Renamed"})
 }
 
-func TestUpdateClientCannotReachAnotherOrganisation(t *testing.T) {
+func TestUpdateClient_OtherOrganisation(t *testing.T) {
 	s := servertest.Start(t)
 	foreign := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.Request())
 	before := s.Row(t, foreign.GetClientId())

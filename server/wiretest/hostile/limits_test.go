@@ -20,7 +20,7 @@ const (
 	maxLogoMessage = maxLogo*4/3 + servertest.MaxMessage
 )
 
-func TestARequestIsAsLargeAsItsMethodAllows(t *testing.T) {
+func TestLimits_RequestSize(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
@@ -50,7 +50,7 @@ func TestARequestIsAsLargeAsItsMethodAllows(t *testing.T) {
 	s.WantCalm(t)
 }
 
-func TestAnEndlessBodyIsNotReadToItsEnd(t *testing.T) {
+func TestLimits_EndlessBody(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	const size, most = 1 << 30, 64 << 20 // what the kernel takes in advance counts too
@@ -78,7 +78,7 @@ func TestAnEndlessBodyIsNotReadToItsEnd(t *testing.T) {
 }
 
 // A list that is too long is told of once, and not once for each element.
-func TestAListHas100ElementsAtMost(t *testing.T) {
+func TestLimits_ListsOf100(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
@@ -119,7 +119,7 @@ func eachList(message protoreflect.Message, path string, visit func(path string,
 	}
 }
 
-func TestAHeaderOf16KiBIsTheLimit(t *testing.T) {
+func TestLimits_HeaderSize(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	large := strings.Repeat("x", 64<<10)

@@ -15,7 +15,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestRotationsAtOnceMakeOneVersionEachAndLeaveOneSecret(t *testing.T) {
+func TestConcurrent_RotationsMakeOneVersionEach(t *testing.T) {
 	const callers, each = 64, 20
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
@@ -60,7 +60,7 @@ func TestRotationsAtOnceMakeOneVersionEachAndLeaveOneSecret(t *testing.T) {
 
 // From the answer to a rotation on, no secret from before it is valid, and the
 // new one is unless somebody has rotated again.
-func TestRotationsAtOnceRefuseEveryEarlierSecretFromTheirAnswerOn(t *testing.T) {
+func TestConcurrent_RotationsRefuseEarlierSecrets(t *testing.T) {
 	const callers, each = 8, 10
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
@@ -93,7 +93,7 @@ func TestRotationsAtOnceRefuseEveryEarlierSecretFromTheirAnswerOn(t *testing.T) 
 	s.WantHistory(t, id, callers*each+1)
 }
 
-func TestUpdatesAndRotationsAtOnceLoseNothing(t *testing.T) {
+func TestConcurrent_UpdatesAndRotations(t *testing.T) {
 	const callers, each = 8, 10
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
@@ -137,7 +137,7 @@ func change(t *testing.T, clients apiv1connect.ClientsServiceClient, id string, 
 
 // After a deletion was acknowledged nothing may bring the client back, and
 // every rotation is from before it.
-func TestDeletionDuringRotationsIsFinal(t *testing.T) {
+func TestConcurrent_DeletionIsFinal(t *testing.T) {
 	const rounds, callers = 10, 4
 	s := servertest.Start(t)
 	clients := s.ClientsService(t)

@@ -20,7 +20,7 @@ const (
 	superseded = "a later rotation has replaced the secret this call made"
 )
 
-func TestARotationRepeatedUnderItsKeyIsDoneOnce(t *testing.T) {
+func TestIdempotency_RepeatedRotation(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeManage)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
@@ -40,7 +40,7 @@ func TestARotationRepeatedUnderItsKeyIsDoneOnce(t *testing.T) {
 	})
 }
 
-func TestARegistrationRepeatedUnderItsKeyIsDoneOnce(t *testing.T) {
+func TestIdempotency_RepeatedRegistration(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeManage)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
@@ -64,7 +64,7 @@ func TestARegistrationRepeatedUnderItsKeyIsDoneOnce(t *testing.T) {
 	})
 }
 
-func TestAKeyIsGoodForTheSameRequestOnly(t *testing.T) {
+func TestIdempotency_KeyOfAnotherRequest(t *testing.T) {
 	s := servertest.Start(t)
 	clients := s.Clients(servertest.ConnectJSON, s.Token(t, servertest.ScopeManage, servertest.ScopeRead))
 	id, other := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.Request()).GetClientId()
@@ -104,7 +104,7 @@ func TestAKeyIsGoodForTheSameRequestOnly(t *testing.T) {
 	}
 }
 
-func TestAReplacedSecretIsNotRepeated(t *testing.T) {
+func TestIdempotency_SupersededSecret(t *testing.T) {
 	s := servertest.Start(t)
 	clients := s.Clients(servertest.ConnectJSON, s.Token(t, servertest.ScopeManage))
 	answer, err := clients.CreateClient(servertest.WithIdempotencyKeys(t.Context(), "registration"), servertest.Request())
@@ -124,7 +124,7 @@ func TestAReplacedSecretIsNotRepeated(t *testing.T) {
 	s.WantEvents(t, id, "created 1 released", "secret_rotated 2 released", "secret_rotated 3 released", "secret_read 3 released")
 }
 
-func TestARepeatedCallIsAuthorisedAnew(t *testing.T) {
+func TestIdempotency_RepeatedCallIsAuthorised(t *testing.T) {
 	s := servertest.Start(t)
 	clients := s.Clients(servertest.ConnectJSON, s.Token(t, servertest.ScopeManage))
 	id := s.Create(t, servertest.Request()).GetClientId()
@@ -142,7 +142,7 @@ func TestARepeatedCallIsAuthorisedAnew(t *testing.T) {
 	s.WantEvents(t, id, "created 1 released", "secret_rotated 2 released", "deleted 2")
 }
 
-func TestAKeyLastsADayAlsoAcrossARestart(t *testing.T) {
+func TestIdempotency_KeyLastsADay(t *testing.T) {
 	var clock hands
 	dir := t.TempDir()
 	s := servertest.Start(t, clock.set, servertest.InDir(dir))
@@ -165,7 +165,7 @@ func TestAKeyLastsADayAlsoAcrossARestart(t *testing.T) {
 	again.WantHistory(t, id, 3)
 }
 
-func TestACallThatFailedIsNotRemembered(t *testing.T) {
+func TestIdempotency_FailedCallIsNotRemembered(t *testing.T) {
 	s := servertest.Start(t)
 	clients := s.Clients(servertest.ConnectJSON, s.Token(t, servertest.ScopeManage))
 	public, id := s.Create(t, servertest.PublicRequest()).GetClientId(), s.Create(t, servertest.Request()).GetClientId()
@@ -181,7 +181,7 @@ func TestACallThatFailedIsNotRemembered(t *testing.T) {
 	s.WantHistory(t, id, 2)
 }
 
-func TestCallsAtOnceUnderOneKeyRotateOnce(t *testing.T) {
+func TestIdempotency_ConcurrentCalls(t *testing.T) {
 	const callers = 32
 	s := servertest.Start(t)
 	id, token := s.Create(t, servertest.Request()).GetClientId(), s.Token(t, servertest.ScopeManage)

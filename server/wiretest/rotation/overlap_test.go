@@ -23,7 +23,7 @@ func (c *hands) now() time.Time            { return time.Now().Add(time.Duration
 func (c *hands) move(d time.Duration)      { c.ahead.Add(int64(d)) }
 func (c *hands) set(config *server.Config) { config.Clock = c.now }
 
-func TestAPreviousSecretEndsToTheMomentAlsoAcrossARestart(t *testing.T) {
+func TestOverlap_EndsOnTimeAcrossARestart(t *testing.T) {
 	storagetest.OnFile(t, "clock that a test could set: the time is the server's")
 	var clock hands
 	dir := t.TempDir()
@@ -45,7 +45,7 @@ func TestAPreviousSecretEndsToTheMomentAlsoAcrossARestart(t *testing.T) {
 	again.WantMatch(t, before.GetClientId(), after.GetClientSecret(), servertest.MatchCurrent, 2)
 }
 
-func TestASecondRotationEndsTheFirstOverlap(t *testing.T) {
+func TestOverlap_EndedBySecondRotation(t *testing.T) {
 	s := servertest.Start(t)
 	first := s.Create(t, servertest.Request())
 	second := s.RotateWithOverlap(t, first.GetClientId(), time.Hour)
@@ -60,7 +60,7 @@ func TestASecondRotationEndsTheFirstOverlap(t *testing.T) {
 	}
 }
 
-func TestAnOverlapIsBounded(t *testing.T) {
+func TestOverlap_IsBounded(t *testing.T) {
 	s := servertest.Start(t, func(c *server.Config) { c.MaxSecretOverlap = time.Hour })
 	forbidden := servertest.Start(t, func(c *server.Config) { c.MaxSecretOverlap = -1 })
 	client, other := s.Create(t, servertest.Request()), forbidden.Create(t, servertest.Request())
@@ -102,7 +102,7 @@ func TestAnOverlapIsBounded(t *testing.T) {
 	}
 }
 
-func TestUseOfThePreviousSecretIsSeenToTheMinute(t *testing.T) {
+func TestOverlap_LastUseToTheMinute(t *testing.T) {
 	var clock hands
 	s := servertest.Start(t, clock.set)
 	before := s.Create(t, servertest.Request())
@@ -129,7 +129,7 @@ func TestUseOfThePreviousSecretIsSeenToTheMinute(t *testing.T) {
 	}
 }
 
-func TestRevokePreviousSecretEndsAnOverlapEarly(t *testing.T) {
+func TestRevokePreviousSecret_EndsOverlap(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	for _, protocol := range servertest.Protocols() {
@@ -150,7 +150,7 @@ func TestRevokePreviousSecretEndsAnOverlapEarly(t *testing.T) {
 	}
 }
 
-func TestRevokePreviousSecretNeedsAConfidentialClient(t *testing.T) {
+func TestRevokePreviousSecret_PublicClient(t *testing.T) {
 	s := servertest.Start(t)
 	secrets := s.Secrets(servertest.ConnectJSON, s.Token(t, servertest.All...))
 	public := s.Create(t, servertest.PublicRequest())
@@ -160,7 +160,7 @@ func TestRevokePreviousSecretNeedsAConfidentialClient(t *testing.T) {
 	servertest.WantError(t, err, connect.CodeNotFound, "client not found")
 }
 
-func TestOnlyTheExpectedVersionIsRotated(t *testing.T) {
+func TestRegenerateSecret_ExpectedVersion(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	for _, protocol := range servertest.Protocols() {

@@ -16,7 +16,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestRegenerateSecretReplacesTheSecretAndNothingElse(t *testing.T) {
+func TestRegenerateSecret_ReplacesOnlyTheSecret(t *testing.T) {
 	s := servertest.Start(t, servertest.TickingClock)
 	token := s.Token(t, servertest.All...)
 	for _, protocol := range servertest.Protocols() {
@@ -39,7 +39,7 @@ func TestRegenerateSecretReplacesTheSecretAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestRegenerateSecretRotatesAlsoIfTheSecretIsNotWanted(t *testing.T) {
+func TestRegenerateSecret_WithoutIncludeSecret(t *testing.T) {
 	s := servertest.Start(t)
 	for name, include := range map[string]string{
 		"includeSecret false":  `, "includeSecret": false`,
@@ -63,7 +63,7 @@ func TestRegenerateSecretRotatesAlsoIfTheSecretIsNotWanted(t *testing.T) {
 	}
 }
 
-func TestRegenerateSecretIsNotIdempotent(t *testing.T) {
+func TestRegenerateSecret_TwiceRotatesTwice(t *testing.T) {
 	s := servertest.Start(t)
 	client := s.Create(t, servertest.Request())
 	secrets := []string{client.GetClientSecret()}
@@ -80,7 +80,7 @@ func TestRegenerateSecretIsNotIdempotent(t *testing.T) {
 		"secret_rotated 2 released", "secret_rotated 3 released", "secret_rotated 4 released")
 }
 
-func TestRegenerateSecretOfAPublicClientChangesNothing(t *testing.T) {
+func TestRegenerateSecret_PublicClient(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	id := s.Create(t, servertest.PublicRequest()).GetClientId()
@@ -98,7 +98,7 @@ func TestRegenerateSecretOfAPublicClientChangesNothing(t *testing.T) {
 }
 
 // A client of another organisation must not even be told from none.
-func TestRegenerateSecretAnswersAlikeForNoClientAndForAForeignOne(t *testing.T) {
+func TestRegenerateSecret_HiddenClientLooksLikeNone(t *testing.T) {
 	s := servertest.Start(t)
 	foreign := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.Request())
 	before := s.Row(t, foreign.GetClientId())
@@ -118,7 +118,7 @@ func TestRegenerateSecretAnswersAlikeForNoClientAndForAForeignOne(t *testing.T) 
 }
 
 // A rotation that cannot be recorded must not happen.
-func TestRegenerateSecretWithoutItsEventDoesNotHappen(t *testing.T) {
+func TestRegenerateSecret_EventCannotBeWritten(t *testing.T) {
 	s := servertest.Start(t)
 	client := s.Create(t, servertest.Request())
 	before := s.Row(t, client.GetClientId())

@@ -19,7 +19,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestVerifySecretKnowsTheCurrentSecret(t *testing.T) {
+func TestVerifySecret_CurrentSecret(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, auth.ScopeVerify)
 	made := s.Create(t, servertest.Request())
@@ -43,7 +43,7 @@ func TestVerifySecretKnowsTheCurrentSecret(t *testing.T) {
 	}
 }
 
-func TestVerifySecretAnswersAlikeByteForByteWhateverIsWrong(t *testing.T) {
+func TestVerifySecret_SameBytesWhateverIsWrong(t *testing.T) {
 	s := servertest.Start(t)
 	mine, other := s.Create(t, servertest.Request()), s.Create(t, servertest.Request())
 	public := s.Create(t, servertest.PublicRequest())
@@ -79,7 +79,7 @@ func TestVerifySecretAnswersAlikeByteForByteWhateverIsWrong(t *testing.T) {
 	}
 }
 
-func TestVerifySecretRefusesWhatCannotBeOne(t *testing.T) {
+func TestVerifySecret_InvalidRequest(t *testing.T) {
 	s := servertest.Start(t)
 	id := uuid.NewString()
 	for name, tt := range map[string]struct {
@@ -100,7 +100,7 @@ func TestVerifySecretRefusesWhatCannotBeOne(t *testing.T) {
 
 // The test writes the overlap into the row, because no call sets one that has
 // already ended. It must end when it says, and a rotation without one must end it.
-func TestVerifySecretKnowsThePreviousSecretUntilItExpires(t *testing.T) {
+func TestVerifySecret_PreviousSecretUntilItExpires(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	id := made.GetClientId()
@@ -128,7 +128,7 @@ func TestVerifySecretKnowsThePreviousSecretUntilItExpires(t *testing.T) {
 	s.WantOnlySecret(t, id, 3, s.Rotate(t, id), current, made.GetClientSecret())
 }
 
-func TestVerifySecretNeedsItsOwnScope(t *testing.T) {
+func TestVerifySecret_NeedsItsScope(t *testing.T) {
 	s := servertest.Start(t)
 	_, err := s.Secrets(servertest.ConnectJSON, s.Token(t, auth.ScopeManage, auth.ScopeRead, auth.ScopeAdmin)).VerifySecret(t.Context(),
 		&clientsdv1.VerifySecretRequest{ClientId: uuid.NewString(), Secret: "x"})

@@ -71,7 +71,7 @@ func (c *canaryTest) overlap(t *testing.T, protocol servertest.Protocol, secrets
 }
 
 // CI passes 10,000.
-func TestNoCanaryIsLeftAnywhere(t *testing.T) {
+func TestSecrets_LeaveNoTrace(t *testing.T) {
 	exported := servertest.StartCollector(t)
 	watched := servertest.StartWatched(t)
 	c := &canaryTest{secrecyTest: secrecyTest{Server: watched.Server}}

@@ -114,7 +114,7 @@ func (s *secrecyTest) fail(t *testing.T, id string) {
 	}
 }
 
-func TestNoSecretIsLeftInFilesLogsOrAnswersThatMustNotCarryIt(t *testing.T) {
+func TestSecrets_NotInFilesLogsOrRefusals(t *testing.T) {
 	s := &secrecyTest{Server: servertest.Start(t)}
 	s.token = s.Token(t, servertest.All...)
 	const clientsEach, rotations = 20, 4
@@ -160,7 +160,7 @@ func (s *secrecyTest) wantNoneInFiles(t *testing.T, f servertest.Finder, names .
 }
 
 // The wire would show what the JSON of the other tests does not.
-func TestNoOtherAnswerHasAFieldForASecret(t *testing.T) {
+func TestSecrets_NotInOtherAnswers(t *testing.T) {
 	s := servertest.Start(t)
 	made := s.Create(t, servertest.Request())
 	id, token := made.GetClientId(), s.Token(t, servertest.All...)
@@ -187,7 +187,7 @@ func TestNoOtherAnswerHasAFieldForASecret(t *testing.T) {
 	}
 }
 
-func TestAnswersAreNotKeptByCaches(t *testing.T) {
+func TestAnswers_AreNotCached(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.All...)

@@ -16,7 +16,7 @@ import (
 	"clientsd/server/storage"
 )
 
-func TestACallOverTheBoundIsToldToComeBack(t *testing.T) {
+func TestMaxInFlight_OneCallTooMany(t *testing.T) {
 	s := servertest.Start(t, servertest.OneCallAtATime)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	slow := s.RotateSlowly(t, id)
@@ -47,7 +47,7 @@ func isReady(t *testing.T, s *servertest.Server) bool {
 	return ready.StatusCode == http.StatusOK
 }
 
-func TestAServerThatStopsFinishesTheCallsItHasAndTakesNoOthers(t *testing.T) {
+func TestStop_FinishesRunningCalls(t *testing.T) {
 	s := servertest.Start(t, servertest.OneCallAtATime)
 	made := s.Create(t, servertest.Request())
 	slow := s.RotateSlowly(t, made.GetClientId())
@@ -85,7 +85,7 @@ func TestAServerThatStopsFinishesTheCallsItHasAndTakesNoOthers(t *testing.T) {
 	again.WantOnlySecret(t, made.GetClientId(), 2, secret, made.GetClientSecret())
 }
 
-func TestAServerThatStopsGoesOnUntilBalancersHaveNoticed(t *testing.T) {
+func TestStop_WaitsForBalancers(t *testing.T) {
 	s := servertest.Start(t, func(c *server.Config) { c.ShutdownDelay = time.Second })
 	id := s.Create(t, servertest.Request()).GetClientId()
 	clients := s.ClientsService(t)
@@ -103,7 +103,7 @@ func TestAServerThatStopsGoesOnUntilBalancersHaveNoticed(t *testing.T) {
 	<-stopped
 }
 
-func TestAServerThatCannotFinishInTimeSaysSo(t *testing.T) {
+func TestStop_CallsRunTooLong(t *testing.T) {
 	s, err := server.New(t.Context(), server.Config{
 		Addr: "127.0.0.1:0", MaxInFlight: 1, DrainTimeout: time.Nanosecond,
 		Storage: storage.Config{Dir: t.TempDir(), Create: true},
@@ -121,7 +121,7 @@ func TestAServerThatCannotFinishInTimeSaysSo(t *testing.T) {
 	}
 }
 
-func TestACallWithoutADeadlineHasTheDefaultOne(t *testing.T) {
+func TestTimeout_Default(t *testing.T) {
 	before := servertest.Start(t)
 	made := before.Create(t, servertest.Request())
 	before.Stop(t)

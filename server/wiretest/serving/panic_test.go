@@ -12,7 +12,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestAPanicInAHandlerIsAnInternalErrorAndLeavesNothingBehind(t *testing.T) {
+func TestPanic_InsideHandler(t *testing.T) {
 	t.Parallel()
 	clock := &servertest.Fuse{}
 	s := servertest.Start(t, func(c *server.Config) { c.Clock = clock.Now })
@@ -38,7 +38,7 @@ func TestAPanicInAHandlerIsAnInternalErrorAndLeavesNothingBehind(t *testing.T) {
 }
 
 // What comes before a handler knows no protocol to answer in.
-func TestAPanicBeforeAHandlerIsAnsweredAndEndsNothingElse(t *testing.T) {
+func TestPanic_BeforeHandler(t *testing.T) {
 	t.Parallel()
 	clock := &servertest.Fuse{}
 	s := servertest.Start(t, func(c *server.Config) { c.Clock = clock.Now })
@@ -54,7 +54,7 @@ func TestAPanicBeforeAHandlerIsAnsweredAndEndsNothingElse(t *testing.T) {
 	}
 }
 
-func TestAFaultOfTheDatabaseIsToldToTheLogOnly(t *testing.T) {
+func TestDatabaseFault_OnlyInTheLog(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	client := s.Create(t, servertest.Request())

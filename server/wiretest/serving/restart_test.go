@@ -21,7 +21,7 @@ import (
 	"clientsd/server/storage"
 )
 
-func TestEverythingIsThereAfterARestart(t *testing.T) {
+func TestRestart_KeepsEverything(t *testing.T) {
 	before := servertest.Start(t)
 	made := before.Create(t, servertest.Request())
 	id := made.GetClientId()
@@ -61,7 +61,7 @@ func withSecret(t *testing.T, s *servertest.Server, id string) *apiv1.Client {
 }
 
 // What keeps a server from starting must be said, not shown as a crash.
-func TestAServerThatCannotOpenItsDataSaysWhy(t *testing.T) {
+func TestStart_CannotOpenData(t *testing.T) {
 	for name, tt := range map[string]struct {
 		damage func(t *testing.T, s *servertest.Server)
 		want   error

@@ -117,7 +117,7 @@ func (v vocabulary) wrongWords(query string) (wrong []string) {
 	return wrong
 }
 
-func TestAQueryThatIsWrongIsNoticed(t *testing.T) {
+func TestQueries_WrongOneIsNoticed(t *testing.T) {
 	v := vocabulary{map[string]bool{"a_total": true, "b": true}, map[string]bool{"code": true, "api": true, "le": true}}
 	for query, want := range map[string]string{
 		`sum by (api) (rate(a_total{code=~"ok|internal"}[5m])) / 2 > 1e3 and b{api!="none"} or vector(0)`: "",
@@ -156,7 +156,7 @@ type panel struct {
 	Targets     []struct{ RefID, Expr string }
 }
 
-func TestTheDashboardLoadsAndShowsWhatThereIs(t *testing.T) {
+func TestDashboard_Queries(t *testing.T) {
 	text, err := os.ReadFile("../../telemetry/grafana/clientsd.json")
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ type alert struct {
 	Labels, Annotations map[string]string
 }
 
-func TestTheAlertsLoadAndWatchWhatThereIs(t *testing.T) {
+func TestAlerts_Queries(t *testing.T) {
 	text, err := os.ReadFile("../../telemetry/prometheus/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func allWays() []servertest.Way {
 	return list
 }
 
-func TestRotationsAreCountedByAPIAndOutcome(t *testing.T) {
+func TestMetrics_RotationsByAPIAndOutcome(t *testing.T) {
 	s := servertest.StartWatched(t)
 	id, public := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.PublicRequest()).GetClientId()
 	good, bare := s.Token(t, servertest.AllAPIs...), s.Token(t)
@@ -62,7 +62,7 @@ func TestRotationsAreCountedByAPIAndOutcome(t *testing.T) {
 	})
 }
 
-func TestSecretsThatAreReadAreCountedAndOthersAreNot(t *testing.T) {
+func TestMetrics_SecretsRead(t *testing.T) {
 	s := servertest.StartWatched(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
@@ -92,7 +92,7 @@ func overlapping(t *testing.T, s *servertest.Server) *clientsdv1.VerifySecretReq
 	return &clientsdv1.VerifySecretRequest{ClientId: made.GetClientId(), Secret: made.GetClientSecret()}
 }
 
-func TestVerificationsAreCountedByMatch(t *testing.T) {
+func TestMetrics_VerificationsByMatch(t *testing.T) {
 	s := servertest.StartWatched(t, func(c *server.Config) { c.FailureRate = 1 }) // ten at once
 	previous := overlapping(t, s.Server)
 	s.Verify(t, previous.GetClientId(), previous.GetSecret())
@@ -117,7 +117,7 @@ func TestVerificationsAreCountedByMatch(t *testing.T) {
 
 // Half of these codes come from what stands before the handlers, in the words of
 // the protocol: gRPC says them in a trailer or a header.
-func TestCallsAreCountedByWhatTheirCallerIsToldInEveryProtocol(t *testing.T) {
+func TestMetrics_CallsByCode(t *testing.T) {
 	clock := &servertest.Fuse{}
 	s := servertest.StartWatched(t, func(c *server.Config) { c.Clock = clock.Now })
 	token := s.Token(t, servertest.All...)
@@ -156,7 +156,7 @@ func TestCallsAreCountedByWhatTheirCallerIsToldInEveryProtocol(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoCallIsCountedByItsPattern(t *testing.T) {
+func TestMetrics_OtherRequestsByPattern(t *testing.T) {
 	s := servertest.StartWatched(t)
 	want := map[string]float64{}
 	for path, route := range map[string]string{
@@ -179,7 +179,7 @@ func TestWhatIsNoCallIsCountedByItsPattern(t *testing.T) {
 	s.Want(t, "clientsd_call_duration_seconds_count", want)
 }
 
-func TestACallThatRunsIsInFlight(t *testing.T) {
+func TestMetrics_CallsInFlight(t *testing.T) {
 	s := servertest.StartWatched(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	slow := s.RotateSlowly(t, id)
@@ -190,7 +190,7 @@ func TestACallThatRunsIsInFlight(t *testing.T) {
 
 // A writer that is wrapped must not hide from net/http whom to hang up on. It
 // would read a rest as short as this one to its end.
-func TestACallerWhoSendsTooMuchIsHungUpOn(t *testing.T) {
+func TestMetrics_CallerWhoSendsTooMuch(t *testing.T) {
 	s := servertest.Start(t)
 	request := s.NewRequest(t, servertest.VigiloPath(uuid.NewString()), s.Token(t, servertest.ScopeClientManage), strings.NewReader(strings.Repeat("x", 100<<10)))
 	response, _ := servertest.Do(t, request)

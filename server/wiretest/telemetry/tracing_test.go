@@ -33,7 +33,7 @@ func traced() []string {
 
 // The spans hold these words and no others: no address, no path, no header but
 // the id.
-func TestSpansTellOfEveryAPIInWordsOfOurs(t *testing.T) {
+func TestTraces_OfEveryAPI(t *testing.T) {
 	c := servertest.StartCollector(t)
 	s := servertest.Start(t)
 	nobody := uuid.NewString()
@@ -69,7 +69,7 @@ func TestSpansTellOfEveryAPIInWordsOfOurs(t *testing.T) {
 	}
 }
 
-func TestTheCauseOfAFaultIsNotInItsSpan(t *testing.T) {
+func TestTraces_HideTheCauseOfAFault(t *testing.T) {
 	c := servertest.StartCollector(t)
 	s := servertest.Start(t)
 	s.Exec(t, "ALTER TABLE oauth_clients RENAME TO gone")
@@ -105,7 +105,7 @@ func lineAbout(t *testing.T, s *servertest.Server, message string) map[string]an
 }
 
 // Whoever can call must not choose trace ids, nor what is sampled.
-func TestATraceOfTheCallersIsLinkedAndContinuedOnlyIfItIsTrusted(t *testing.T) {
+func TestTraces_OfTheCaller(t *testing.T) {
 	for name, trusted := range map[string]bool{"not trusted": false, "trusted": true} {
 		t.Run(name, func(t *testing.T) {
 			c := servertest.StartCollector(t)
@@ -133,7 +133,7 @@ func TestATraceOfTheCallersIsLinkedAndContinuedOnlyIfItIsTrusted(t *testing.T) {
 	}
 }
 
-func TestALineOfTheLogNamesTheTraceOfItsCall(t *testing.T) {
+func TestTraces_InTheLog(t *testing.T) {
 	c := servertest.StartCollector(t)
 	s := servertest.Start(t)
 	s.CallREST(t, http.MethodPost, servertest.ClientsPath+"ListClients", "bad", "{}", traced()...)
@@ -150,7 +150,7 @@ func TestALineOfTheLogNamesTheTraceOfItsCall(t *testing.T) {
 	}
 }
 
-func TestMetricsAreExportedAsPrometheusSeesThemAndAsOpenTelemetryNamesThem(t *testing.T) {
+func TestExport_Metrics(t *testing.T) {
 	c := servertest.StartCollector(t)
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
 	t.Setenv("OTEL_SERVICE_NAME", "registry")
@@ -172,7 +172,7 @@ func TestMetricsAreExportedAsPrometheusSeesThemAndAsOpenTelemetryNamesThem(t *te
 	}
 }
 
-func TestOnlyWhatTheEnvironmentAsksForIsExported(t *testing.T) {
+func TestExport_OnlyWhatTheEnvironmentAsksFor(t *testing.T) {
 	for name, tt := range map[string]struct {
 		variables      map[string]string
 		spans, metrics bool
@@ -202,7 +202,7 @@ func TestOnlyWhatTheEnvironmentAsksForIsExported(t *testing.T) {
 	}
 }
 
-func TestAnExporterThatThereIsNotKeepsAServerFromStarting(t *testing.T) {
+func TestExport_UnknownExporter(t *testing.T) {
 	for variable, want := range map[string]string{
 		"OTEL_TRACES_EXPORTER":  "OTEL_TRACES_EXPORTER: unknown exporter or metrics producer",
 		"OTEL_METRICS_EXPORTER": "OTEL_METRICS_EXPORTER: unknown exporter or metrics producer",
@@ -221,7 +221,7 @@ func TestAnExporterThatThereIsNotKeepsAServerFromStarting(t *testing.T) {
 	}
 }
 
-func TestACollectorThatIsAwayHarmsNobody(t *testing.T) {
+func TestExport_CollectorIsAway(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
 	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "50") // milliseconds
 	s := servertest.Start(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestARotationReplacesTheSecret(t *testing.T) {
+func TestRotation_ReplacesTheSecret(t *testing.T) {
 	s := start(t)
 	token := s.token(t, all)
 	eachTool(t, func(t *testing.T, use tool) {
@@ -28,7 +28,7 @@ func TestARotationReplacesTheSecret(t *testing.T) {
 	})
 }
 
-func TestARotationIsRefused(t *testing.T) {
+func TestRotation_Refused(t *testing.T) {
 	s := start(t)
 	token := s.token(t, all)
 	id, _ := s.create(t, tools()[0], token)
@@ -55,8 +55,8 @@ func TestARotationIsRefused(t *testing.T) {
 	}
 }
 
-// TestCurlReceivesTheWholeRecord is the example of the contract's reference.
-func TestCurlReceivesTheWholeRecord(t *testing.T) {
+// TestCurl_ReceivesTheWholeRecord is the example of the contract's reference.
+func TestCurl_ReceivesTheWholeRecord(t *testing.T) {
 	s := start(t)
 	token, curl := s.token(t, all+" admin"), tools()[0]
 	id, _ := s.create(t, curl, token)

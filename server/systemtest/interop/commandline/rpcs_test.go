@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestGrpcurlListsAndDescribesTheServices(t *testing.T) {
+func TestGrpcurl_ListsAndDescribesTheServices(t *testing.T) {
 	s := start(t)
 	got := strings.Fields(s.grpcurl(t, "list"))
 	want := []string{
@@ -40,7 +40,7 @@ func (s *service) grpcurl(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func TestEveryOtherRPCAnswers(t *testing.T) {
+func TestRPCs_EveryOtherAnswers(t *testing.T) {
 	s := start(t)
 	token := s.token(t, all)
 	eachTool(t, func(t *testing.T, use tool) {

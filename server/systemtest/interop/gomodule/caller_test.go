@@ -20,7 +20,7 @@ import (
 )
 
 // Handlers that implement nothing show that clients and handlers fit together.
-func TestAnotherModuleUsesEveryService(t *testing.T) {
+func TestModule_UsesEveryService(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle(apiv1connect.NewClientsServiceHandler(apiv1connect.UnimplementedClientsServiceHandler{}))
 	mux.Handle(clientsdv1connect.NewSecretsServiceHandler(clientsdv1connect.UnimplementedSecretsServiceHandler{}))
@@ -53,7 +53,7 @@ func TestAnotherModuleUsesEveryService(t *testing.T) {
 	}
 }
 
-func TestNothingButGeneratedCodeComesWithIt(t *testing.T) {
+func TestModule_BringsOnlyGeneratedCode(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-test", "./...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)

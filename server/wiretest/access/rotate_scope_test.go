@@ -13,7 +13,7 @@ import (
 // rotateSelf is the scope of a client that rotates its own secret.
 const rotateSelf = "oauth:clients:rotate:self"
 
-func TestTheScopeForRotatingOpensRegenerateSecretAndNothingElse(t *testing.T) {
+func TestRotateScope_OpensRegenerateSecretOnly(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeRotate)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
@@ -41,7 +41,7 @@ func TestTheScopeForRotatingOpensRegenerateSecretAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestTheScopesForRotatingDoNotOpenTheOtherAPIs(t *testing.T) {
+func TestRotateScope_DoesNotOpenOtherAPIs(t *testing.T) {
 	r := servertest.StartRemote(t)
 	all := r.Sign(t, claim("scope", servertest.ScopeManage), nil)
 	client := r.CreateAs(t, all, servertest.Request())
@@ -53,7 +53,7 @@ func TestTheScopesForRotatingDoNotOpenTheOtherAPIs(t *testing.T) {
 	r.WantHistory(t, client.GetClientId(), 1)
 }
 
-func TestAClientRotatesItsOwnSecretAndNoOther(t *testing.T) {
+func TestRotateSelf_OwnSecretOnly(t *testing.T) {
 	r := servertest.StartRemote(t)
 	all := r.Sign(t, claim("scope", servertest.ScopeManage), nil)
 	client, other := r.CreateAs(t, all, servertest.Request()), r.CreateAs(t, all, servertest.Request())
@@ -104,7 +104,7 @@ func TestAClientRotatesItsOwnSecretAndNoOther(t *testing.T) {
 	r.WantHistory(t, other.GetClientId(), 1)
 }
 
-func TestTheScopeForRotatingItselfOpensNothingElse(t *testing.T) {
+func TestRotateSelf_OpensNothingElse(t *testing.T) {
 	r := servertest.StartRemote(t)
 	client := r.CreateAs(t, r.Sign(t, claim("scope", servertest.ScopeManage), nil), servertest.Request())
 	id := client.GetClientId()
@@ -120,7 +120,7 @@ func TestTheScopeForRotatingItselfOpensNothingElse(t *testing.T) {
 }
 
 // A lost answer is no outage for a client that rotates itself, either.
-func TestAClientRepeatsTheRotationOfItself(t *testing.T) {
+func TestRotateSelf_Repeated(t *testing.T) {
 	r := servertest.StartRemote(t)
 	id := r.CreateAs(t, r.Sign(t, claim("scope", servertest.ScopeManage), nil), servertest.Request()).GetClientId()
 	clients := r.Clients(servertest.ConnectJSON, r.Sign(t, map[string]any{"scope": rotateSelf, "client_id": id}, nil))

@@ -40,7 +40,7 @@ func startSkewed(t *testing.T) (ahead, behind *servertest.Server, token string) 
 	return start(skew), start(-skew), token
 }
 
-func TestReplicasAgreeOnWhenAPreviousSecretEndsWhateverTheirClocksSay(t *testing.T) {
+func TestReplicas_ClocksDiffer(t *testing.T) {
 	t.Parallel()
 	const overlap = 30 * time.Minute
 	ahead, behind, token := startSkewed(t)

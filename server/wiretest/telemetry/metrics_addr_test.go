@@ -17,7 +17,7 @@ import (
 	"clientsd/server/storage"
 )
 
-func TestMetricsAreOnTheirOwnAddressAndNothingElseIs(t *testing.T) {
+func TestMetricsAddr_ServesNothingElse(t *testing.T) {
 	s := servertest.StartWatched(t)
 	base := strings.TrimSuffix(s.MetricsURL, "/metrics")
 	for url, want := range map[string]int{
@@ -47,7 +47,7 @@ func TestMetricsAreOnTheirOwnAddressAndNothingElseIs(t *testing.T) {
 	}
 }
 
-func TestWithoutAnAddressThereAreNoMetrics(t *testing.T) {
+func TestMetricsAddr_None(t *testing.T) {
 	s, err := server.New(t.Context(), server.Config{Addr: "127.0.0.1:0", Storage: storage.Config{Dir: t.TempDir(), Create: true}})
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestWithoutAnAddressThereAreNoMetrics(t *testing.T) {
 	}
 }
 
-func TestAServerWhoseMetricsAddressIsTakenDoesNotStart(t *testing.T) {
+func TestMetricsAddr_Taken(t *testing.T) {
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestAServerWhoseMetricsAddressIsTakenDoesNotStart(t *testing.T) {
 	}
 }
 
-func TestTheMetricsAddressIsNotThatOfTheServiceInOtherWords(t *testing.T) {
+func TestMetricsAddr_CoversTheService(t *testing.T) {
 	address := servertest.ReservedAddr(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -97,7 +97,7 @@ func TestTheMetricsAddressIsNotThatOfTheServiceInOtherWords(t *testing.T) {
 }
 
 // Who stops a server wants to see how.
-func TestMetricsAreThereUntilTheLastCallIsAnswered(t *testing.T) {
+func TestMetricsAddr_ServesUntilTheLastCall(t *testing.T) {
 	s := servertest.StartWatched(t)
 	slow := s.RotateSlowly(t, s.Create(t, servertest.Request()).GetClientId())
 	stopped := make(chan struct{})
@@ -134,7 +134,7 @@ func ageOfOldest(t *testing.T, data *servertest.Server, made time.Time) float64 
 	return found[""]
 }
 
-func TestTheOldestSecretIsThatOfAnyClientUntilItIsRotated(t *testing.T) {
+func TestMetrics_OldestSecret(t *testing.T) {
 	const twoDays = 48 * 60 * 60
 	s := servertest.Start(t)
 	first, second := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.Request()).GetClientId()
@@ -148,13 +148,13 @@ func TestTheOldestSecretIsThatOfAnyClientUntilItIsRotated(t *testing.T) {
 	}
 }
 
-func TestWithoutASecretThereIsNoOldest(t *testing.T) {
+func TestMetrics_OldestSecretWithoutOne(t *testing.T) {
 	s := servertest.StartWatched(t)
 	s.Create(t, servertest.PublicRequest())
 	s.Want(t, "clientsd_oldest_secret_age_seconds", map[string]float64{})
 }
 
-func TestTheProcessAndItsDatabaseAreWatched(t *testing.T) {
+func TestMetrics_ProcessAndDatabase(t *testing.T) {
 	s := servertest.StartWatched(t)
 	s.Create(t, servertest.Request())
 	got := s.Scrape(t)

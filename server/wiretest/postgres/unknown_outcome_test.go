@@ -95,7 +95,7 @@ func (c *cutOff) lostCalls(t *testing.T, withKey bool) []*lostCall {
 }
 
 // The line goes down for longer than the server asks for the outcome.
-func TestAnOutcomeThatNobodyKnowsIsToldAsSuch(t *testing.T) {
+func TestUnknownOutcome_InWordsOfTheAPI(t *testing.T) {
 	for name, tt := range map[string]struct {
 		moment  pgproxy.Moment
 		version int64 // that is stored

@@ -108,7 +108,7 @@ func listLimits() []limit {
 	}
 }
 
-func TestLimitsOfCreateClient(t *testing.T) {
+func TestCreateClient_Limits(t *testing.T) {
 	s := servertest.Start(t)
 	for _, tt := range limits() {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestLimitsOfCreateClient(t *testing.T) {
 	}
 }
 
-func TestLimitsOfUpdateClient(t *testing.T) {
+func TestUpdateClient_Limits(t *testing.T) {
 	s := servertest.Start(t)
 	for _, tt := range limits() {
 		if tt.field == "applicationId" {

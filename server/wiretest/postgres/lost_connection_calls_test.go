@@ -44,7 +44,7 @@ var mutations = map[string]struct {
 	}, "previous_secret_revoked 2"},
 }
 
-func TestACallWhoseLineIsCutIsDoneOnceOrNotAtAll(t *testing.T) {
+func TestLostConnection_DuringOtherCalls(t *testing.T) {
 	const cuts = 3
 	for name, tt := range lineCases("INSERT") { // that of the event
 		t.Run(name, func(t *testing.T) {

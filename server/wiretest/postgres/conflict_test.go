@@ -71,7 +71,7 @@ func (g *tug) wantOneSecret(t *testing.T, s *servertest.Server) {
 	s.WantHistory(t, g.id, versions)
 }
 
-func TestSerializableRotationsAtOnceAreDoneOnceOrNotAtAll(t *testing.T) {
+func TestConflict_SerializableRotations(t *testing.T) {
 	t.Parallel()
 	const callers, clients, each = 64, 4, 2
 	s := servertest.Start(t, onPostgres(t.TempDir(), serializable(t, storagetest.Postgres(t))))
@@ -110,7 +110,7 @@ func isolation(t *testing.T, s *servertest.Server) (level string) {
 }
 
 // A call that others stand in the way of each time changes nothing.
-func TestAConflictWithoutEndIsToldInTheWordsOfTheAPI(t *testing.T) {
+func TestConflict_InWordsOfTheAPI(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t, onPostgres(t.TempDir(), storagetest.Postgres(t)))
 	made, token := s.Create(t, servertest.Request()), s.Token(t, servertest.AllAPIs...)

@@ -109,7 +109,7 @@ const (
 	}`
 )
 
-func TestJSONOfAClientWithEveryField(t *testing.T) {
+func TestJSON_ClientWithEveryField(t *testing.T) {
 	s := servertest.Start(t)
 	admin := s.Token(t, append([]string{auth.ScopeAdmin}, servertest.All...)...)
 	call := func(method, body string) map[string]any {
@@ -145,7 +145,7 @@ func TestJSONOfAClientWithEveryField(t *testing.T) {
 	}
 }
 
-func TestJSONOfAClientWithNothingButWhatIsRequired(t *testing.T) {
+func TestJSON_ClientWithRequiredFieldsOnly(t *testing.T) {
 	s := servertest.Start(t)
 	created := s.Post(t, servertest.ClientsPath+"CreateClient", bareRequest)
 	id, _ := servertest.Member(t, created, "Client")["clientId"].(string)
@@ -158,7 +158,7 @@ func TestJSONOfAClientWithNothingButWhatIsRequired(t *testing.T) {
 		s.Post(t, servertest.ClientsPath+"GetPublicClients", fmt.Sprintf(`{"clientId": [%q]}`, id)))
 }
 
-func TestJSONOfVerifySecret(t *testing.T) {
+func TestJSON_VerifySecret(t *testing.T) {
 	s := servertest.Start(t)
 	client := s.Create(t, servertest.Request())
 	for secret, want := range map[string]string{
@@ -171,7 +171,7 @@ func TestJSONOfVerifySecret(t *testing.T) {
 }
 
 // The reference's own curl sends {}: it names no client.
-func TestJSONOfAnError(t *testing.T) {
+func TestJSON_Error(t *testing.T) {
 	s := servertest.Start(t)
 	response, body := s.PostJSON(t, servertest.ClientsPath+"RegenerateSecret", s.Token(t, auth.ScopeManage), `{}`)
 	if response.StatusCode != http.StatusBadRequest || response.Header.Get("Content-Type") != "application/json" {

@@ -30,7 +30,7 @@ func preflight(t *testing.T, s *servertest.Server, origin string) http.Header {
 	return response.Header
 }
 
-func TestAPageOfAConfiguredOriginMayCall(t *testing.T) {
+func TestCORS_ConfiguredOrigin(t *testing.T) {
 	s := servertest.Start(t, allow("https://other.example.com", console))
 	header := preflight(t, s, console)
 	for name, want := range map[string]string{
@@ -63,7 +63,7 @@ func TestAPageOfAConfiguredOriginMayCall(t *testing.T) {
 	}
 }
 
-func TestAPageOfAnotherOriginMayNotCall(t *testing.T) {
+func TestCORS_OtherOrigin(t *testing.T) {
 	for name, tt := range map[string]struct {
 		origins []string
 		origin  string

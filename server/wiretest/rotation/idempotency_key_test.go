@@ -16,7 +16,7 @@ import (
 // badKey is what a caller reads whose key is none.
 const badKey = "validation errors:\n - Idempotency-Key: must be 1 to 255 characters of printable ASCII"
 
-func TestWhatIsAnIdempotencyKey(t *testing.T) {
+func TestIdempotencyKey_Syntax(t *testing.T) {
 	s := servertest.Start(t)
 	id, token := s.Create(t, servertest.Request()).GetClientId(), s.Token(t, servertest.ScopeManage)
 	for name, tt := range map[string]struct {
@@ -56,7 +56,7 @@ func TestWhatIsAnIdempotencyKey(t *testing.T) {
 }
 
 // What HTTP forbids in a header never gets as far as the service.
-func TestAControlCharacterInAKeyIsRefused(t *testing.T) {
+func TestIdempotencyKey_ControlCharacters(t *testing.T) {
 	s := servertest.Start(t)
 	id, token := s.Create(t, servertest.Request()).GetClientId(), s.Token(t, servertest.AllAPIs...)
 	before := s.Row(t, id)
@@ -69,7 +69,7 @@ func TestAControlCharacterInAKeyIsRefused(t *testing.T) {
 	servertest.WantSameRow(t, before, s.Row(t, id))
 }
 
-func TestAKeyIsGoodForTheSameCallerOnly(t *testing.T) {
+func TestIdempotencyKey_OfAnotherCaller(t *testing.T) {
 	r := servertest.StartRemote(t)
 	made := map[string]string{}
 	create := func(name string, claims map[string]any) string {
@@ -101,7 +101,7 @@ func TestAKeyIsGoodForTheSameCallerOnly(t *testing.T) {
 	}
 }
 
-func TestARotationIsRepeatedOnEveryAPI(t *testing.T) {
+func TestIdempotencyKey_OverEveryAPI(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.AllAPIs...)
 	servertest.EachWay(t, func(t *testing.T, w servertest.Way) {

@@ -116,7 +116,7 @@ func rotateUntilSealedWith(t *testing.T, s *servertest.Server, clientID string, 
 	}
 }
 
-func TestAKeysetIsRotatedBesideARunningServer(t *testing.T) {
+func TestKeyset_RotatedWhileServing(t *testing.T) {
 	s := servertest.Start(t)
 	keyset := keysetOf(s)
 	kept, changed := s.Create(t, servertest.Request()), s.Create(t, servertest.Request())
@@ -153,7 +153,7 @@ func TestAKeysetIsRotatedBesideARunningServer(t *testing.T) {
 	check()
 }
 
-func TestNothingIsLostWhileEverythingIsSealedAnew(t *testing.T) {
+func TestKeyset_ReencryptedUnderLoad(t *testing.T) {
 	const clients, rotations = 8, 12
 	s := servertest.Start(t)
 	keyset := keysetOf(s)
@@ -199,7 +199,7 @@ func TestNothingIsLostWhileEverythingIsSealedAnew(t *testing.T) {
 	}
 }
 
-func TestASecretThatDoesNotOpenIsNamedAndStillVerifies(t *testing.T) {
+func TestKeyset_ReencryptNamesDamagedSecret(t *testing.T) {
 	s := servertest.Start(t)
 	keyset := keysetOf(s)
 	damaged, sound := s.Create(t, servertest.Request()), s.Create(t, servertest.Request())
@@ -223,7 +223,7 @@ func TestASecretThatDoesNotOpenIsNamedAndStillVerifies(t *testing.T) {
 	}
 }
 
-func TestAServerGoesOnWithTheKeysetItHasIfTheFileIsDamaged(t *testing.T) {
+func TestKeyset_DamagedFileWhileServing(t *testing.T) {
 	s := servertest.Start(t)
 	keyset := keysetOf(s)
 	made := s.Create(t, servertest.Request())

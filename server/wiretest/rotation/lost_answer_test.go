@@ -100,7 +100,7 @@ func answerOver(protocol servertest.Protocol) func(io.Reader) error {
 	return answerOfHTTP1
 }
 
-func TestALostAnswerIsNoOutage(t *testing.T) {
+func TestLostAnswer_OfARotation(t *testing.T) {
 	const lost = 200
 	s := servertest.Start(t)
 	token, each := s.Token(t, servertest.ScopeManage), lost/len(servertest.Protocols())
@@ -126,7 +126,7 @@ func TestALostAnswerIsNoOutage(t *testing.T) {
 	})
 }
 
-func TestALostAnswerOfARegistrationLeavesOneClient(t *testing.T) {
+func TestLostAnswer_OfARegistration(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeManage, servertest.ScopeRead)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {

@@ -96,7 +96,7 @@ func wantAccepted(t *testing.T, s *servertest.Server, tokens ...string) {
 	}
 }
 
-func TestASigningKeyIsRotatedBesideARunningServer(t *testing.T) {
+func TestSigningKey_RotatedWhileServing(t *testing.T) {
 	s := servertest.Start(t)
 	before := mintToken(t, s)
 	wantAccepted(t, s, before)
@@ -115,7 +115,7 @@ func TestASigningKeyIsRotatedBesideARunningServer(t *testing.T) {
 }
 
 // The tokens themselves are still in time here: only the row says otherwise.
-func TestAKeyWithoutTokensIsDroppedAndItsTokensRefused(t *testing.T) {
+func TestSigningKey_DroppedKeyIsRefused(t *testing.T) {
 	s := servertest.Start(t)
 	before := mintToken(t, s)
 	rotateSigningKey(t, s)

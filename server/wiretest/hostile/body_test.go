@@ -14,7 +14,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestABodyThatIsNoRequestIsRefused(t *testing.T) {
+func TestBody_NotARequest(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
@@ -63,7 +63,7 @@ var wrong = map[protoreflect.Kind][]string{
 	protoreflect.MessageKind: {`1`, `true`, `{}`, `[]`, `"a,,b"`, `"a.B_c"`}, // neither a field mask nor a duration
 }
 
-func TestAValueOfTheWrongTypeIsRefused(t *testing.T) {
+func TestBody_ValueOfWrongType(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
@@ -88,7 +88,7 @@ func TestAValueOfTheWrongTypeIsRefused(t *testing.T) {
 	s.WantCalm(t)
 }
 
-func TestAnIDThatIsNoUUIDIsRefused(t *testing.T) {
+func TestClientID_NotAUUID(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
@@ -109,7 +109,7 @@ func TestAnIDThatIsNoUUIDIsRefused(t *testing.T) {
 	s.WantCalm(t)
 }
 
-func TestAnIDIsTheSameInCapitals(t *testing.T) {
+func TestClientID_InCapitals(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	client := s.Create(t, servertest.Request())
@@ -126,7 +126,7 @@ func TestAnIDIsTheSameInCapitals(t *testing.T) {
 	s.PostAs(t, token, servertest.ClientsPath+"DeleteClient", fmt.Sprintf(`{"clientId": %q}`, strings.ToUpper(client.GetClientId())))
 }
 
-func TestSettingsThatNotEveryoneCanReadAreRefused(t *testing.T) {
+func TestSettings_NotInteroperable(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)

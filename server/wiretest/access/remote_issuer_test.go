@@ -57,7 +57,7 @@ func wantGood(t *testing.T, r *servertest.Remote, token string) {
 	}
 }
 
-func TestAnIssuerThatCannotBeReachedIsNotTheFaultOfTheToken(t *testing.T) {
+func TestRemoteIssuer_CannotBeReached(t *testing.T) {
 	t.Parallel()
 	key := authtest.NewKey(t, "key-1")
 	s := servertest.Remote{Issuer: authtest.NewIssuer(t), Key: key}
@@ -88,13 +88,13 @@ func TestAnIssuerThatCannotBeReachedIsNotTheFaultOfTheToken(t *testing.T) {
 	wantGood(t, &s, s.Sign(t, nil, nil))
 }
 
-func TestTokensOfTheBuiltInIssuerAreRefusedWhenAnotherIsConfigured(t *testing.T) {
+func TestRemoteIssuer_BuiltInTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	s := servertest.StartRemote(t)
 	wantRefused(t, s.Server, "built-in issuer", s.Token(t, servertest.All...), unknownFrom)
 }
 
-func TestATokenOfOneTrustedIssuerDoesNotSpeakForAnother(t *testing.T) {
+func TestRemoteIssuer_CannotSpeakForAnother(t *testing.T) {
 	t.Parallel()
 	one, other := authtest.NewKey(t, "key-1"), authtest.NewKey(t, "key-1")
 	s := servertest.Remote{Issuer: authtest.NewIssuer(t, one), Key: one}

@@ -10,7 +10,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestAPIsLeaveNoSecretInFilesLogsOrRefusals(t *testing.T) {
+func TestSecrets_OfOtherAPIs(t *testing.T) {
 	s := &secrecyTest{Server: servertest.Start(t)}
 	token, tokens := s.Token(t, servertest.AllAPIs...), servertest.Finder{}
 	tokens.Add(token[strings.LastIndex(token, ".")+1:])
@@ -35,7 +35,7 @@ func TestAPIsLeaveNoSecretInFilesLogsOrRefusals(t *testing.T) {
 	}
 }
 
-func TestWhatIsRememberedOfACallIsNeitherItsSecretNorItsKey(t *testing.T) {
+func TestIdempotencyRecords_HoldNoSecretOrKey(t *testing.T) {
 	s := &secrecyTest{Server: servertest.Start(t)}
 	clients := s.Clients(servertest.ConnectJSON, s.Token(t, servertest.ScopeManage))
 	f := servertest.Finder{}

@@ -14,7 +14,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestEveryAPIIsOpenToExactlyThoseOfItsContract(t *testing.T) {
+func TestPermissions_OfEveryAPI(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t, func(c *server.Config) { c.Clock = func() time.Time { return time.Now().Add(ahead) } })
 	callers := apiCallersOf(t, s)

@@ -125,7 +125,7 @@ var uris = []struct {
 
 func allOf() []string { return []string{redirect, website, backchannel, frontchannel, postLogout} }
 
-func TestURIsThatWouldLeadAstrayAreRefused(t *testing.T) {
+func TestURIs_Misleading(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	rpc := s.ClientsService(t)
@@ -146,7 +146,7 @@ func TestURIsThatWouldLeadAstrayAreRefused(t *testing.T) {
 	s.WantCalm(t)
 }
 
-func TestURIsThatAreTakenAreKeptToTheByte(t *testing.T) {
+func TestURIs_KeptToTheByte(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	for _, tt := range uris {

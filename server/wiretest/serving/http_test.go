@@ -71,7 +71,7 @@ func clientOf(config *tls.Config, version2 bool) *http.Client {
 	return &http.Client{Transport: &http.Transport{Protocols: protocols, TLSClientConfig: config.Clone()}}
 }
 
-func TestOnePortSpeaksBothVersionsOfHTTPWithAndWithoutTLS(t *testing.T) {
+func TestPort_HTTP1AndHTTP2WithAndWithoutTLS(t *testing.T) {
 	cert, key, trust := certificate(t)
 	plain := servertest.Start(t)
 	encrypted := servertest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
@@ -118,7 +118,7 @@ func wantPublicCall(t *testing.T, s *servertest.Server, client *http.Client, opt
 	}
 }
 
-func TestTLSBefore12IsRefused(t *testing.T) {
+func TestTLS_Before12IsRefused(t *testing.T) {
 	cert, key, trust := certificate(t)
 	s := servertest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
 	trust.MinVersion, trust.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
@@ -131,7 +131,7 @@ func TestTLSBefore12IsRefused(t *testing.T) {
 }
 
 // A client learns from the first frame how many calls it may have at once.
-func TestHTTP2Offers100StreamsAConnection(t *testing.T) {
+func TestHTTP2_100StreamsAConnection(t *testing.T) {
 	cert, key, trust := certificate(t)
 	plain := servertest.Start(t)
 	encrypted := servertest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
@@ -172,7 +172,7 @@ func wantStreams(t *testing.T, conn net.Conn, want uint32) {
 	}
 }
 
-func TestAServerThatCannotListenOrReadItsCertificateSaysSo(t *testing.T) {
+func TestStart_CannotListenOrReadCertificate(t *testing.T) {
 	s := servertest.Start(t)
 	for name, tt := range map[string]struct {
 		change func(*server.Config)

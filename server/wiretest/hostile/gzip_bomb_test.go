@@ -40,7 +40,7 @@ func bomb(t *testing.T) []byte {
 
 // What a bomb costs is what the whole process allocates: this test runs beside
 // no other.
-func TestGzipBombsCostNothing(t *testing.T) {
+func TestGzipBomb_OfACallWithoutAccess(t *testing.T) {
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
 	bomb := bomb(t)
@@ -77,7 +77,7 @@ func TestGzipBombsCostNothing(t *testing.T) {
 
 // The same, and as alone: a stream, a query, and a list that is small only until
 // one looks at each element.
-func TestGzipBombsCostNothingElsewhereEither(t *testing.T) {
+func TestGzipBomb_OutsideOurProcedures(t *testing.T) {
 	s := servertest.Start(t)
 	bomb := bomb(t)
 	got := costOf(t, "reflection over gRPC", func() rpcStatus {

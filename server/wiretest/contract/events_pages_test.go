@@ -26,7 +26,7 @@ func listEvents(t testing.TB, s *servertest.Server, p servertest.Protocol, token
 	return answer
 }
 
-func TestEventsComeInPages(t *testing.T) {
+func TestListClientEvents_Pages(t *testing.T) {
 	const total = 101
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.ScopeManage, servertest.ScopeRead)
@@ -71,7 +71,7 @@ func TestEventsComeInPages(t *testing.T) {
 	}
 }
 
-func TestAPageTokenOfEventsIsGoodForItsClientAndOrganisationOnly(t *testing.T) {
+func TestListClientEvents_PageTokenOfAnother(t *testing.T) {
 	s := servertest.Start(t)
 	token, elsewhere := s.Token(t, servertest.ScopeRead), s.Mint(t, issuer.Grant{Scopes: []string{servertest.ScopeRead}, Organisation: "other"})
 	id, other := s.Create(t, servertest.Request()).GetClientId(), s.Create(t, servertest.Request()).GetClientId()
@@ -104,7 +104,7 @@ func TestAPageTokenOfEventsIsGoodForItsClientAndOrganisationOnly(t *testing.T) {
 	}
 }
 
-func TestListClientEventsRefusesRequestsThatBreakARule(t *testing.T) {
+func TestListClientEvents_InvalidRequests(t *testing.T) {
 	s := servertest.Start(t)
 	token, id := s.Token(t, servertest.ScopeRead), uuid.NewString()
 	for name, tt := range map[string]struct {
@@ -124,7 +124,7 @@ func TestListClientEventsRefusesRequestsThatBreakARule(t *testing.T) {
 	}
 }
 
-func TestEventsAreSeenByTheirOrganisationOnly(t *testing.T) {
+func TestListClientEvents_OtherOrganisation(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	elsewhere := s.Mint(t, issuer.Grant{Scopes: append([]string{servertest.ScopeAdmin}, servertest.All...), Organisation: "other"})

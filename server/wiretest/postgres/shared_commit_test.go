@@ -62,7 +62,7 @@ func hold(t *testing.T, s *servertest.Server, statement string, args ...any) (le
 
 // The line is cut at one commit after the other while rotations of many clients
 // share them.
-func TestRotationsThatShareACommitShareItsFate(t *testing.T) {
+func TestSharedCommit_LostConnection(t *testing.T) {
 	const clients, each, fewest = 32, 6, 3
 	for name, moment := range map[string]pgproxy.Moment{
 		"before the commit arrives":     pgproxy.BeforeCommit(),
@@ -124,7 +124,7 @@ func (r *rotating) rotateOften(t *testing.T, protocol servertest.Protocol, times
 }
 
 // What one caller does wrong is told to that caller, and the others rotate.
-func TestRotationsAtOnceFailOneByOne(t *testing.T) {
+func TestSharedCommit_OneRotationFails(t *testing.T) {
 	const rounds = 10
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)
@@ -167,7 +167,7 @@ func TestRotationsAtOnceFailOneByOne(t *testing.T) {
 }
 
 // What else a rotation may ask for holds for those that are made together, too.
-func TestRotationsAtOnceKeepWhatEachAskedFor(t *testing.T) {
+func TestSharedCommit_EachKeepsItsRequest(t *testing.T) {
 	const clients = 24
 	s := servertest.Start(t)
 	made := make([]*apiv1.Client, clients)
@@ -209,7 +209,7 @@ func TestRotationsAtOnceKeepWhatEachAskedFor(t *testing.T) {
 }
 
 // Clients that somebody else holds make nobody wait but those who want them.
-func TestLockedClientsDelayNoOther(t *testing.T) {
+func TestSharedCommit_LockedClientDelaysNoOther(t *testing.T) {
 	if !storagetest.IsPostgres() {
 		t.Skip("SQLite locks no rows: " + storagetest.Variable + " names a PostgreSQL")
 	}
@@ -243,7 +243,7 @@ func TestLockedClientsDelayNoOther(t *testing.T) {
 }
 
 // Nobody waits for longer than their deadline for a transaction of others.
-func TestRotationsThatCannotBeMadeEndWithTheirDeadlines(t *testing.T) {
+func TestSharedCommit_EndsWithItsDeadline(t *testing.T) {
 	if !storagetest.IsPostgres() {
 		t.Skip("SQLite locks no tables: " + storagetest.Variable + " names a PostgreSQL")
 	}

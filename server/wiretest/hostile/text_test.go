@@ -22,7 +22,7 @@ var overProto = servertest.Protocols()[1]
 // the cursor of whoever reads.
 var controls = []string{"\x00", "\x01", "\x08", "\x1b[31m", "\x7f", "\u0085", "\u009b"}
 
-func TestControlCharactersAreRefusedInEveryText(t *testing.T) {
+func TestTexts_ControlCharacters(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	client := s.Create(t, servertest.Request())
@@ -81,7 +81,7 @@ func prefixed(name string, visit func(path, text string, set func(string))) func
 
 // A description may have lines, and a secret that no one was given is wrong,
 // not invalid.
-func TestTextsThatMayHoldControlCharacters(t *testing.T) {
+func TestTexts_MayHoldControlCharacters(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	request := servertest.Request()
@@ -104,7 +104,7 @@ func TestTextsThatMayHoldControlCharacters(t *testing.T) {
 	s.WantCalm(t)
 }
 
-func TestTextsAreKeptToTheByte(t *testing.T) {
+func TestTexts_KeptToTheByte(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	for _, text := range []string{
@@ -147,7 +147,7 @@ func TestTexts_CannotBeShown(t *testing.T) {
 	}
 }
 
-func TestBytesThatAreNoUTF8AreRefusedInEveryText(t *testing.T) {
+func TestTexts_NotUTF8(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	token := s.Token(t, servertest.All...)

@@ -26,7 +26,7 @@ const (
 	grpcWebType = "application/grpc-web+proto"
 )
 
-func TestFramesThatAreBroken(t *testing.T) {
+func TestGRPC_BrokenFrames(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	good := marshal(t, &apiv1.GetPublicClientsRequest{ClientId: []string{"550e8400-e29b-41d4-a716-446655440000"}})
@@ -76,7 +76,7 @@ func TestFramesThatAreBroken(t *testing.T) {
 }
 
 // JSON cannot spell these; the binary format can.
-func TestSettingsThatAreNoJSONAreRefused(t *testing.T) {
+func TestSettings_NotJSON(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	deep := structpb.NewNumberValue(1)
@@ -107,7 +107,7 @@ func TestSettingsThatAreNoJSONAreRefused(t *testing.T) {
 }
 
 // As deep as the size limit lets it be, and deeper than a Protobuf library goes.
-func TestSettings4000DeepAreRefusedInTheBinaryFormat(t *testing.T) {
+func TestSettings_4000DeepInBinary(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	var deep []byte // a Struct with one field, which holds a Struct, and so on

@@ -21,7 +21,7 @@ import (
 	"clientsd/server/servertest"
 )
 
-func TestLivezAndReadyz(t *testing.T) {
+func TestHealth_LivezAndReadyz(t *testing.T) {
 	s := servertest.Start(t)
 	for _, path := range []string{"/livez", "/readyz"} {
 		response, body := s.Get(t, path)
@@ -48,7 +48,7 @@ const (
 	notServing = 2
 )
 
-func TestGRPCHealthKnowsTheServerAndItsServices(t *testing.T) {
+func TestHealth_GRPC(t *testing.T) {
 	s := servertest.Start(t)
 	for _, service := range []string{"", "xeonr.auth.api.v1.ClientsService", "clientsd.v1.SecretsService"} {
 		if status, err := s.GRPCHealth(t, service); status != serving || err != nil {
@@ -70,7 +70,7 @@ func (c onlyAlpha) Do(request *http.Request) (*http.Response, error) {
 	return c.Client.Do(request)
 }
 
-func TestReflectionListsTheServices(t *testing.T) {
+func TestReflection_ListsServices(t *testing.T) {
 	s := servertest.Start(t)
 	for name, client := range map[string]connect.HTTPClient{
 		"v1": servertest.HTTPClient(true), "v1alpha": onlyAlpha{servertest.HTTPClient(true)},
@@ -99,7 +99,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 	}
 }
 
-func TestTheJWKSHasThePublicKeyAndNothingPrivate(t *testing.T) {
+func TestJWKS_HasPublicKeysOnly(t *testing.T) {
 	s := servertest.Start(t)
 	response, body := s.Get(t, "/.well-known/jwks.json")
 	if got := response.Header.Get("Content-Type"); got != "application/jwk-set+json" {
@@ -122,7 +122,7 @@ func TestTheJWKSHasThePublicKeyAndNothingPrivate(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerHasARequestID(t *testing.T) {
+func TestRequestID_OnEveryAnswer(t *testing.T) {
 	s := servertest.Start(t)
 	for name, tt := range map[string]struct {
 		sent string
@@ -151,7 +151,7 @@ func TestEveryAnswerHasARequestID(t *testing.T) {
 	}
 }
 
-func TestTheRequestIDIsInTheAnswerInEveryProtocol(t *testing.T) {
+func TestRequestID_InEveryProtocol(t *testing.T) {
 	s := servertest.Start(t)
 	servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {
 		ctx, info := connect.NewClientContext(t.Context())
@@ -172,7 +172,7 @@ func TestTheRequestIDIsInTheAnswerInEveryProtocol(t *testing.T) {
 	})
 }
 
-func TestTheRequestIDOfACallIsInItsEvent(t *testing.T) {
+func TestRequestID_InTheEvent(t *testing.T) {
 	s := servertest.Start(t)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+servertest.ClientsPath+"CreateClient", strings.NewReader(servertest.RequestJSON(t)))
 	if err != nil {
@@ -189,7 +189,7 @@ func TestTheRequestIDOfACallIsInItsEvent(t *testing.T) {
 }
 
 // Behind a proxy the service is not reached where it listens.
-func TestLogosAreNamedByThePublicURL(t *testing.T) {
+func TestPublicURL_NamesLogos(t *testing.T) {
 	address := servertest.ReservedAddr(t)
 	s := servertest.Start(t, func(c *server.Config) { c.Addr, c.PublicURL = address, "https://clients.example.com/base/" })
 	if s.URL != "https://clients.example.com/base" {

@@ -162,7 +162,7 @@ func (c lineCase) withoutKey() lineCase {
 	return c
 }
 
-func TestARotationWhoseLineIsCutIsDoneOnceOrNotAtAll(t *testing.T) {
+func TestLostConnection_DuringRotation(t *testing.T) {
 	const cuts = 200
 	for name, tt := range lineCases("UPDATE") {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func testWire(t *testing.T, s *servertest.Server, cases []wireCase) {
 	s.WantCalm(t)
 }
 
-func TestHeadersOfTheConnectProtocol(t *testing.T) {
+func TestHTTP_ConnectHeaders(t *testing.T) {
 	t.Parallel()
 	with := func(header ...string) string {
 		return servertest.RawPost(publicClients, nobodysID, append(header, servertest.JSONType)...)
@@ -78,7 +78,7 @@ func TestHeadersOfTheConnectProtocol(t *testing.T) {
 	})
 }
 
-func TestGETIsForPublicClientsOnly(t *testing.T) {
+func TestHTTP_GETIsForPublicClientsOnly(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	bearer := "Authorization: Bearer " + s.Token(t, servertest.All...)
@@ -111,7 +111,7 @@ func TestGETIsForPublicClientsOnly(t *testing.T) {
 	testWire(t, s, cases)
 }
 
-func TestPathsThatLeadNowhere(t *testing.T) {
+func TestHTTP_UnknownPaths(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	bearer := "Authorization: Bearer " + s.Token(t, servertest.All...)
@@ -147,7 +147,7 @@ func TestPathsThatLeadNowhere(t *testing.T) {
 	}
 }
 
-func TestRequestsThatAreBarelyHTTP(t *testing.T) {
+func TestHTTP_MalformedRequests(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	head := "POST " + publicClients + " HTTP/1.1\r\nHost: x\r\n" + servertest.JSONType + "\r\n"

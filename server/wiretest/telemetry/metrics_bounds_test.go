@@ -41,7 +41,7 @@ func scan(t *testing.T, s servertest.Watched, word string) {
 }
 
 // Whoever scans for paths must not fill the memory of Prometheus.
-func TestWhatCallersMakeUpMakesNoNewSeries(t *testing.T) {
+func TestMetrics_CallersMakeNoSeries(t *testing.T) {
 	s := servertest.StartWatched(t)
 	scan(t, s, strings.ToLower(rand.Text()))
 	before := slices.Sorted(maps.Keys(s.Scrape(t)))
@@ -57,7 +57,7 @@ func TestWhatCallersMakeUpMakesNoNewSeries(t *testing.T) {
 }
 
 // Labels tell of no client, caller or organisation.
-func TestLabelsAreWordsOfOurs(t *testing.T) {
+func TestMetrics_LabelsAreFixedWords(t *testing.T) {
 	s := servertest.StartWatched(t)
 	for _, w := range allWays() {
 		w.Rotate(t, s.Server, servertest.Attempt{Token: s.Token(t, servertest.AllAPIs...), ClientID: s.Create(t, servertest.Request()).GetClientId()})

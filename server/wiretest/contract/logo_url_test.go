@@ -38,7 +38,7 @@ func wantImage(t *testing.T, s *servertest.Server, location string, want color.C
 
 func distance(a, b uint32) uint32 { return max(a, b) - min(a, b) }
 
-func TestLogosAreServedAsImagesThatNeverChange(t *testing.T) {
+func TestLogoURL_ServesAnImmutableImage(t *testing.T) {
 	s := servertest.Start(t)
 	path := strings.TrimPrefix(s.UploadLogo(t, s.Create(t, servertest.Request()).GetClientId()), s.URL)
 	response, data := s.Get(t, path)
@@ -69,7 +69,7 @@ func TestLogosAreServedAsImagesThatNeverChange(t *testing.T) {
 	}
 }
 
-func TestALogoIsOurOwnEncodingAndEqualLogosHaveEqualNames(t *testing.T) {
+func TestLogoURL_NamesTheEncodedImage(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	first := s.UploadLogo(t, id)
@@ -84,7 +84,7 @@ func TestALogoIsOurOwnEncodingAndEqualLogosHaveEqualNames(t *testing.T) {
 	}
 }
 
-func TestANewLogoHasANewURLAndTheOldOneIsGone(t *testing.T) {
+func TestLogoURL_ReplacedLogo(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	first := s.UploadLogo(t, id)
@@ -101,7 +101,7 @@ func TestANewLogoHasANewURLAndTheOldOneIsGone(t *testing.T) {
 	s.WantEvents(t, id, "created 1 released", "logo_uploaded 1", "logo_uploaded 1")
 }
 
-func TestOtherURLsOfLogosAreNotFound(t *testing.T) {
+func TestLogoURL_NotFound(t *testing.T) {
 	s := servertest.Start(t)
 	path := strings.TrimPrefix(s.UploadLogo(t, s.Create(t, servertest.Request()).GetClientId()), s.URL)
 	other := s.Create(t, servertest.Request()).GetClientId()

@@ -125,7 +125,7 @@ var forgeries = []struct {
 	}, servertest.MalformedToken},
 }
 
-func TestHostileTokensOfATrustedIssuerAreRefused(t *testing.T) {
+func TestToken_HostileFromTrustedIssuer(t *testing.T) {
 	t.Parallel()
 	s := servertest.StartRemote(t)
 	good := s.Sign(t, nil, nil)
@@ -143,7 +143,7 @@ func TestHostileTokensOfATrustedIssuerAreRefused(t *testing.T) {
 	s.WantCalm(t)
 }
 
-func TestForgedTokensOfTheBuiltInIssuerAreRefused(t *testing.T) {
+func TestToken_ForgedOfBuiltInIssuer(t *testing.T) {
 	t.Parallel()
 	s := servertest.Start(t)
 	good := s.Token(t, servertest.All...)
