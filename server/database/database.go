@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"clientsd/ent"
+	"clientsd/server/batch"
 )
 
 // pingTimeout bounds a Ping: a server that is frozen keeps its connections.
@@ -31,7 +32,7 @@ type DB struct {
 	name, dialect    string
 	writer, reader   *sql.DB
 	openForMigration func(context.Context) (*sql.DB, error)
-	group            *group // SQLite only
+	writes           *batch.Batcher[*write] // SQLite only
 	closed           chan struct{}
 	close            sync.Once
 }

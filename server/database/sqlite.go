@@ -38,7 +38,6 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), writer.Close())
 	}
-	closed := make(chan struct{})
 	write := ent.NewClient(ent.Driver(entsql.OpenDB(dialect.SQLite, writer)))
 	return &DB{
 		Write:   write,
@@ -47,8 +46,8 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 		dialect: dialect.SQLite,
 		writer:  writer,
 		reader:  reader,
-		group:   newGroup(context.WithoutCancel(ctx), write, closed),
-		closed:  closed,
+		writes:  newWrites(write),
+		closed:  make(chan struct{}),
 		openForMigration: func(ctx context.Context) (*sql.DB, error) {
 			return openPool(ctx, path, 1, "_foreign_keys=off", "_txlock=immediate", "_journal_mode=WAL", "_synchronous=FULL")
 		},

@@ -29,7 +29,7 @@ const (
 // taken for that knowledge: pgx calls some commits that took place safe to retry.
 func (db *DB) Transact(ctx context.Context, body func(*ent.Tx) error) error {
 	if db.dialect == dialect.SQLite {
-		return db.group.transact(ctx, body)
+		return db.transactSQLite(ctx, body)
 	}
 	return persist(ctx, func() error { return db.transactOnce(ctx, body) })
 }
