@@ -48,7 +48,7 @@ func (s *clientsService) RegenerateSecret(ctx context.Context, req *apiv1.Regene
 	}
 	record, err := s.store.Rotate(ctx, reqctx.Caller(ctx, xeonrAPI), oauthclient.RotateInput{
 		ClientID:        id,
-		Release:         req.GetIncludeSecret(),
+		IncludeSecret:   req.GetIncludeSecret(),
 		Overlap:         req.GetPreviousSecretValidFor().AsDuration(),
 		ExpectedVersion: req.GetExpectedSecretVersion(),
 		Reason:          req.GetReason(),
@@ -185,7 +185,7 @@ func (s *clientsService) UploadClientLogo(ctx context.Context, req *apiv1.Upload
 
 // encode waits for its organisation's turn, but not beyond the call's deadline.
 func (s *clientsService) encode(ctx context.Context, req *apiv1.UploadClientLogoRequest) ([]byte, error) {
-	end, err := s.turns.Take(ctx, reqctx.Caller(ctx, xeonrAPI).Home)
+	end, err := s.turns.Take(ctx, reqctx.Caller(ctx, xeonrAPI).TokenOrganisation)
 	if err != nil {
 		return nil, err
 	}

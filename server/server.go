@@ -140,7 +140,6 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Transact:          s.storage.DB.Transact,
 		TransactStatement: s.storage.DB.StatementTransactor(),
 		Classify:          database.Classify,
-		Dialect:           s.storage.DB.Dialect(),
 		Read:              s.storage.DB.Read,
 		Keyset:            s.storage.Keyset,
 		SecretPrefix:      s.config.SecretPrefix,
@@ -231,6 +230,9 @@ func (s *Server) close(ctx context.Context) error {
 		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if s.store != nil {
+		s.store.Close()
 	}
 	if s.storage != nil {
 		errs = append(errs, s.storage.Close())

@@ -10,25 +10,30 @@ import (
 )
 
 // CreateInput describes the client to register. Strings may not be empty
-// unless the field says so; their lengths are checked before they come here.
+// unless the field says so; their lengths are checked before they come here. The
+// names in the tags are part of the fingerprint of a call: see idempotentCall.
 type CreateInput struct {
 	// Confidential gives the client a secret.
-	Confidential                      bool
-	Name, RedirectURI                 string
-	WebsiteURL, Description           string
-	RefreshToken, Implicit            bool
-	DeviceCode, Code                  bool
-	ManagedBuckets                    bool   // confidential clients only
-	ApplicationID                     string // empty: no application owns it
-	Bindings                          []Binding
-	AllowedDelegators                 []string
-	BackchannelLogoutURI              string // empty: none
-	BackchannelLogoutSessionRequired  bool
-	FrontchannelLogoutURI             string // empty: none
-	FrontchannelLogoutSessionRequired bool
-	PostLogoutRedirectURIs            []string
-	Verified                          bool // ignored unless the caller is an admin
-	// Key makes a repeated call give the result of the first. Empty: each call
+	Confidential                      bool      `json:"confidential,omitzero"`
+	Name                              string    `json:"name,omitzero"`
+	RedirectURI                       string    `json:"redirect_uri,omitzero"`
+	WebsiteURL                        string    `json:"website_url,omitzero"`
+	Description                       string    `json:"description,omitzero"`
+	RefreshToken                      bool      `json:"refresh_token,omitzero"`
+	Implicit                          bool      `json:"implicit,omitzero"`
+	DeviceCode                        bool      `json:"device_code,omitzero"`
+	Code                              bool      `json:"code,omitzero"`
+	ManagedBuckets                    bool      `json:"managed_buckets,omitzero"` // confidential clients only
+	ApplicationID                     string    `json:"application_id,omitzero"`  // empty: no application owns it
+	Bindings                          []Binding `json:"bindings,omitempty"`
+	AllowedDelegators                 []string  `json:"allowed_delegators,omitempty"`
+	BackchannelLogoutURI              string    `json:"backchannel_logout_uri,omitzero"` // empty: none
+	BackchannelLogoutSessionRequired  bool      `json:"backchannel_logout_session_required,omitzero"`
+	FrontchannelLogoutURI             string    `json:"frontchannel_logout_uri,omitzero"` // empty: none
+	FrontchannelLogoutSessionRequired bool      `json:"frontchannel_logout_session_required,omitzero"`
+	PostLogoutRedirectURIs            []string  `json:"post_logout_redirect_uris,omitempty"`
+	Verified                          bool      `json:"verified,omitzero"` // ignored unless the caller is an admin
+	// Key makes a repeated call return the result of the first. Empty: each call
 	// registers a client.
 	Key IdempotencyKey `json:"-"`
 }
@@ -43,17 +48,17 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 		return Record{}, err
 	}
 	id := uuid.New()
-	made := issued{}
+	generated := newSecret{}
 	if in.Confidential {
 		var err error
-		if made, err = s.newSecret(id); err != nil {
+		if generated, err = s.generateSecret(id); err != nil {
 			return Record{}, err
 		}
 	}
 	record := Record{}
 	err := s.inTx(ctx, "create client", func(tx *ent.Tx) (err error) {
-		record, err = s.once(ctx, tx, caller, attempt{key: in.Key, method: "create", input: in, release: true},
-			func() (Record, error) { return s.create(ctx, tx, id, caller, in, made) })
+		call := idempotentCall{key: in.Key, method: "create", input: in, includeSecret: true}
+		record, err = s.idempotent(ctx, tx, caller, call, func() (Record, error) { return s.create(ctx, tx, id, caller, in, generated) })
 		return err
 	})
 	if err != nil {
@@ -63,12 +68,12 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 }
 
 // create is the body of Create's transaction.
-func (s *Store) create(ctx context.Context, tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, made issued) (Record, error) {
-	row, err := s.insert(tx, id, caller, in, made).Save(ctx)
+func (s *Store) create(ctx context.Context, tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, generated newSecret) (Record, error) {
+	row, err := s.insert(tx, id, caller, in, generated).Save(ctx)
 	if err != nil {
 		return Record{}, err
 	}
-	return Record{Client: row, Secret: made.plain},
+	return Record{Client: row, Secret: generated.plain},
 		s.record(ctx, tx, caller, row, event{kind: clientevent.KindCreated, released: in.Confidential})
 }
 
@@ -89,8 +94,8 @@ func (in CreateInput) validate() error {
 	return NewInvalid(v...)
 }
 
-// insert builds the row; what is absent stays null.
-func (s *Store) insert(tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, made issued) *ent.OAuthClientCreate {
+// insert builds the row. What is absent stays null.
+func (s *Store) insert(tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, generated newSecret) *ent.OAuthClientCreate {
 	now := s.now()
 	row := tx.OAuthClient.Create().
 		SetID(id).
@@ -117,12 +122,12 @@ func (s *Store) insert(tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, 
 		SetIsVerified(in.Verified && caller.Admin).
 		SetHasSecret(in.Confidential)
 	if in.Confidential {
-		row.SetSecretDigest(made.digest).SetSecretSealed(made.sealed).SetSecretVersion(1).SetSecretCreatedAt(now)
+		row.SetSecretDigest(generated.digest).SetSecretSealed(generated.sealed).SetSecretVersion(1).SetSecretCreatedAt(now)
 	}
 	return row
 }
 
-// emptyIsNull is how an absent text is stored.
+// emptyIsNull returns how an absent text is stored.
 func emptyIsNull(text string) *string {
 	if text == "" {
 		return nil

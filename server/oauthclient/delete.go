@@ -9,12 +9,12 @@ import (
 	"clientsd/ent/clientevent"
 )
 
-// Delete removes a client, its secret and its logo for good. Its events stay.
+// Delete removes a client, its secret and its logo. Its events stay.
 //
 // Errors: ErrNotFound.
 func (s *Store) Delete(ctx context.Context, caller Caller, id uuid.UUID) error {
 	return s.inTx(ctx, "delete client", func(tx *ent.Tx) error {
-		row, err := s.getRowLocked(ctx, tx, caller, id)
+		row, err := tx.OAuthClient.Query().Where(visible(caller, id), locked).Only(ctx)
 		if err != nil {
 			return err
 		}

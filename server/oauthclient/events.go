@@ -2,9 +2,8 @@ package oauthclient
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/binary"
-	"errors"
+	"fmt"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -13,8 +12,12 @@ import (
 	"clientsd/ent/clientevent"
 )
 
-// defaultEventPage is how many events a page has unless the caller says so.
-const defaultEventPage = 100
+const (
+	// defaultEventPage is how many events a page has unless the caller says so.
+	defaultEventPage = 100
+	// eventCursorSize is the id of an event.
+	eventCursorSize = 8
+)
 
 // An Event is one committed change of a client, or one release of its secret.
 type Event = ent.ClientEvent
@@ -29,6 +32,27 @@ type EventsInput struct {
 	PageToken string
 }
 
+// event is an Event before it is written.
+type event struct {
+	kind     clientevent.Kind
+	released bool   // whether the answer carries the secret
+	reason   string // as the caller gave it
+}
+
+// record writes an event in the transaction of its change: there is no change
+// without its event and no event without its change. The row is the client as the
+// change leaves it.
+func (s *Store) record(ctx context.Context, tx *ent.Tx, caller Caller, row *Client, e event) error {
+	_, err := tx.ExecContext(ctx, eventSQL,
+		row.ID, row.Organisation, string(e.kind), s.now(), row.SecretVersion, e.released, e.reason,
+		caller.Issuer, caller.Subject, caller.ClientID, caller.TokenOrganisation, caller.RequestID, caller.Address, caller.API,
+	)
+	if err != nil {
+		return fmt.Errorf("record event: %w", err)
+	}
+	return nil
+}
+
 // An EventPage is a part of a client's history, the newest event first.
 type EventPage struct {
 	Events []*Event
@@ -39,18 +63,18 @@ type EventPage struct {
 // Events returns what happened to a client of the caller's organisation. A
 // client that never was has no events.
 //
-// Errors: Invalid for a page token that was not made for this client.
+// Errors: Invalid for a page token that belongs to another query.
 func (s *Store) Events(ctx context.Context, caller Caller, in EventsInput) (EventPage, error) {
 	query := s.read.ClientEvent.Query().Where(
 		clientevent.ClientID(in.ClientID),
 		clientevent.Organisation(caller.Organisation),
 	)
 	if in.PageToken != "" {
-		before, err := s.parseEventToken(caller, in)
+		cursor, err := s.openPageToken(in.PageToken, eventCursorSize, in.boundTo(caller))
 		if err != nil {
 			return EventPage{}, err
 		}
-		query.Where(clientevent.IDLT(before))
+		query.Where(clientevent.IDLT(int64(binary.BigEndian.Uint64(cursor)))) //nolint:gosec // made below
 	}
 	if in.PageSize == 0 {
 		in.PageSize = defaultEventPage
@@ -63,26 +87,12 @@ func (s *Store) Events(ctx context.Context, caller Caller, in EventsInput) (Even
 		return EventPage{Events: rows}, nil
 	}
 	rows = rows[:in.PageSize]
-	next, err := s.eventToken(caller, in, rows[len(rows)-1])
+	cursor := binary.BigEndian.AppendUint64(nil, uint64(rows[len(rows)-1].ID)) //nolint:gosec // ids count up from 1
+	next, err := s.pageToken(cursor, in.boundTo(caller))
 	return EventPage{Events: rows, Next: next}, err
 }
 
-func (s *Store) eventToken(caller Caller, in EventsInput, last *Event) (string, error) {
-	cursor := binary.BigEndian.AppendUint64(nil, uint64(last.ID)) //nolint:gosec // ids count up from 1
-	sealed, err := s.keyset.SealPageToken(cursor, in.query(caller)...)
-	return base64.RawURLEncoding.EncodeToString(sealed), err
-}
-
-func (s *Store) parseEventToken(caller Caller, in EventsInput) (int64, error) {
-	sealed, decodeErr := base64.RawURLEncoding.Strict().DecodeString(in.PageToken)
-	cursor, openErr := s.keyset.OpenPageToken(sealed, in.query(caller)...)
-	if errors.Join(decodeErr, openErr) != nil || len(cursor) != 8 {
-		return 0, errPageToken
-	}
-	return int64(binary.BigEndian.Uint64(cursor)), nil //nolint:gosec // made by eventToken
-}
-
-// query is what a page token is bound to.
-func (in EventsInput) query(caller Caller) []string {
+// boundTo returns what the page tokens of the query are bound to.
+func (in EventsInput) boundTo(caller Caller) []string {
 	return []string{"events", caller.Organisation, in.ClientID.String()}
 }

@@ -22,7 +22,7 @@ type world struct {
 }
 
 var acme = oauthclient.Caller{
-	Organisation: "acme", Home: "acme", Issuer: "https://issuer.example.com", Subject: "urn:xeonr:user:1", ClientID: "console",
+	Organisation: "acme", TokenOrganisation: "acme", Issuer: "https://issuer.example.com", Subject: "urn:xeonr:user:1", ClientID: "console",
 	RequestID: "call-1", Address: "192.0.2.1", API: "xeonr",
 }
 
@@ -32,7 +32,7 @@ func newWorld(t testing.TB, clock func() time.Time) world {
 	opened := storagetest.Open(t)
 	store, err := oauthclient.NewStore(oauthclient.Config{
 		Transact: opened.DB.Transact, TransactStatement: opened.DB.StatementTransactor(),
-		Classify: database.Classify, Dialect: opened.DB.Dialect(), Read: opened.DB.Read,
+		Classify: database.Classify, Read: opened.DB.Read,
 		Keyset: opened.Keyset, SecretPrefix: "sk_live_", Clock: clock,
 	})
 	if err != nil {

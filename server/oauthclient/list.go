@@ -2,9 +2,7 @@ package oauthclient
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
@@ -24,7 +22,7 @@ type ListInput struct {
 	PageToken string
 }
 
-// A Page is a part of a list, in the order of creation.
+// A Page is part of a list, in the order of creation.
 type Page struct {
 	Clients []*Client
 	// Next is the token of the page after this one. Empty: this is the last.
@@ -32,9 +30,9 @@ type Page struct {
 }
 
 // List returns clients, the oldest first. Its order is stable: a client that is
-// made while a caller turns pages moves no other to another page.
+// created while a caller turns pages moves no other client to another page.
 //
-// Errors: Invalid for a page token that was not made for this organisation and
+// Errors: Invalid for a page token that belongs to another organisation or
 // selection.
 func (s *Store) List(ctx context.Context, caller Caller, in ListInput) (Page, error) {
 	selection, err := s.selection(caller, in)
@@ -44,7 +42,7 @@ func (s *Store) List(ctx context.Context, caller Caller, in ListInput) (Page, er
 	query := s.read.OAuthClient.Query().Where(selection...).
 		Order(oauthclient.ByCreatedAt(), oauthclient.ByID())
 	if in.PageSize > 0 {
-		query.Limit(in.PageSize + 1) // one more tells whether there is a next page
+		query.Limit(in.PageSize + 1) // one more shows whether there is a next page
 	}
 	rows, err := query.All(ctx)
 	if err != nil {
@@ -54,7 +52,7 @@ func (s *Store) List(ctx context.Context, caller Caller, in ListInput) (Page, er
 		return Page{Clients: rows}, nil
 	}
 	rows = rows[:in.PageSize]
-	next, err := s.pageToken(caller, in, rows[len(rows)-1])
+	next, err := s.pageToken(cursorOf(rows[len(rows)-1]), in.boundTo(caller))
 	return Page{Clients: rows, Next: next}, err
 }
 
@@ -66,42 +64,31 @@ func (s *Store) selection(caller Caller, in ListInput) ([]predicate.OAuthClient,
 	if in.PageToken == "" {
 		return selection, nil
 	}
-	after, err := s.parsePageToken(caller, in)
-	return append(selection, after), err
-}
-
-// errPageToken answers a token that was not made for the query, or not by us.
-var errPageToken = NewInvalid(Violation{
-	Field:   "page_token",
-	Rule:    "page_token",
-	Message: "must be a nextPageToken of the same query",
-})
-
-// cursorSize is a time in microseconds and a client id.
-const cursorSize = 8 + 16
-
-// pageToken names the last client of a page, sealed: a caller can neither make
-// a token nor take one to another organisation or another selection.
-func (s *Store) pageToken(caller Caller, in ListInput, last *Client) (string, error) {
-	cursor := binary.BigEndian.AppendUint64(nil, uint64(last.CreatedAt.UnixMicro()))
-	cursor = append(cursor, last.ID[:]...)
-	sealed, err := s.keyset.SealPageToken(cursor, caller.Organisation, in.ApplicationID)
-	return base64.RawURLEncoding.EncodeToString(sealed), err
-}
-
-// parsePageToken is the selection of what comes after the named client.
-func (s *Store) parsePageToken(caller Caller, in ListInput) (predicate.OAuthClient, error) {
-	sealed, decodeErr := base64.RawURLEncoding.Strict().DecodeString(in.PageToken)
-	cursor, openErr := s.keyset.OpenPageToken(sealed, caller.Organisation, in.ApplicationID)
-	if errors.Join(decodeErr, openErr) != nil || len(cursor) != cursorSize {
-		return nil, errPageToken
+	cursor, err := s.openPageToken(in.PageToken, listCursorSize, in.boundTo(caller))
+	if err != nil {
+		return nil, err
 	}
-	created := time.UnixMicro(int64(binary.BigEndian.Uint64(cursor))).UTC() //nolint:gosec // made by pageToken
-	return after(created, uuid.UUID(cursor[8:])), nil
+	return append(selection, afterCursor(cursor)), nil
 }
 
-// after selects what follows a client in the order of a list.
-func after(created time.Time, id uuid.UUID) predicate.OAuthClient {
+// boundTo returns what the page tokens of the query are bound to.
+func (in ListInput) boundTo(caller Caller) []string {
+	return []string{caller.Organisation, in.ApplicationID}
+}
+
+// listCursorSize is a time in microseconds and a client id.
+const listCursorSize = 8 + 16
+
+// cursorOf names the last client of a page.
+func cursorOf(last *Client) []byte {
+	cursor := binary.BigEndian.AppendUint64(nil, uint64(last.CreatedAt.UnixMicro()))
+	return append(cursor, last.ID[:]...)
+}
+
+// afterCursor selects what follows a client in the order of a list.
+func afterCursor(cursor []byte) predicate.OAuthClient {
+	created := time.UnixMicro(int64(binary.BigEndian.Uint64(cursor))).UTC() //nolint:gosec // made by cursorOf
+	id := uuid.UUID(cursor[8:])
 	return func(s *sql.Selector) {
 		s.Where(sql.CompositeGT(s.Columns(oauthclient.FieldCreatedAt, oauthclient.FieldID), created, id))
 	}

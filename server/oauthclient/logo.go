@@ -10,8 +10,8 @@ import (
 	"clientsd/ent/clientlogo"
 )
 
-// SetLogo gives a client the image png, which hash names from now on, in place
-// of any it had. The image must have been checked: it is served as it is.
+// SetLogo replaces the logo of a client with the image png, which hash names from
+// now on. The image must have been checked: it is served as it is.
 //
 // Errors: ErrNotFound.
 func (s *Store) SetLogo(ctx context.Context, caller Caller, id uuid.UUID, png []byte, hash string) (Logo, error) {
@@ -21,7 +21,7 @@ func (s *Store) SetLogo(ctx context.Context, caller Caller, id uuid.UUID, png []
 		if err != nil {
 			return err
 		}
-		row, err := s.getRow(ctx, tx, caller, id)
+		row, err := tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
 		if err != nil {
 			return err
 		}

@@ -24,14 +24,14 @@ type Client = ent.OAuthClient
 // A Binding is one API that is enabled for a client.
 type Binding = schema.Binding
 
-// A Caller is who calls and from where. It goes into the event of every change.
+// A Caller says who calls and from where. It goes into the event of every change.
 type Caller struct {
 	// Organisation bounds what the caller sees and changes: a client of another
 	// one does not exist.
 	Organisation string
-	// Home is the organisation of the caller. It differs from Organisation only
-	// for an admin who acts in another one.
-	Home string
+	// TokenOrganisation is the organisation that the access token names. It differs
+	// from Organisation only for an admin who acts in another one.
+	TokenOrganisation string
 	// Issuer and Subject are the iss and sub of the access token.
 	Issuer, Subject string
 	// ClientID is the client the token was issued to. Empty: the token names none.
@@ -43,7 +43,7 @@ type Caller struct {
 	RequestID, Address, API string
 }
 
-// In is the caller acting in another organisation. Only an admin may.
+// In returns the caller acting in another organisation, which only an admin may.
 func (c Caller) In(organisation string) Caller {
 	c.Organisation = organisation
 	return c
@@ -53,7 +53,7 @@ func (c Caller) In(organisation string) Caller {
 type Record struct {
 	*Client
 
-	// Secret is zero unless the answer is to carry it.
+	// Secret is zero unless the answer carries it.
 	Secret secret.Secret
 }
 
@@ -61,11 +61,11 @@ type Record struct {
 type Match int
 
 const (
-	// NoMatch is a wrong secret, or a client that does not exist or has none.
+	// NoMatch reports a wrong secret, or a client that does not exist or has none.
 	NoMatch Match = iota
-	// MatchCurrent is the newest secret.
+	// MatchCurrent reports the newest secret.
 	MatchCurrent
-	// MatchPrevious is the one before, while it is still valid.
+	// MatchPrevious reports the secret before that, while it is still valid.
 	MatchPrevious
 )
 
@@ -77,10 +77,9 @@ type Logo struct {
 	Hash string
 }
 
-// ParseID reads the id of a client as a path or a message names it: the 36
-// characters of RFC 9562, in capitals or not. Everything else is no client's id:
-// ErrNotFound. [uuid.Parse] would let other spellings through, and with them any
-// two characters around an id.
+// ParseID reads the id of a client in a path or a message: the 36 characters of RFC
+// 9562, in capitals or not. No client has another id: ErrNotFound. [uuid.Parse]
+// accepts other spellings too, and any two characters around an id.
 func ParseID(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != len(uuid.UUID{}.String()) {
@@ -89,8 +88,8 @@ func ParseID(text string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// now is the time that goes into the database: UTC, in microseconds, which is
-// what every database we run on can hold.
+// now returns the time that goes into the database: UTC, in microseconds, which
+// every database we run on can hold.
 func (s *Store) now() time.Time {
 	return s.clock().UTC().Truncate(time.Microsecond)
 }

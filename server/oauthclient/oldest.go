@@ -8,8 +8,8 @@ import (
 	"clientsd/ent/oauthclient"
 )
 
-// OldestSecret is when the oldest current secret of all clients was made, or zero
-// if there is none. It reads every client: it is for who watches, not for calls.
+// OldestSecret returns when the oldest current secret of all clients was made, or
+// zero if there is none. It reads every client: it is for monitoring, not for calls.
 func (s *Store) OldestSecret(ctx context.Context) (time.Time, error) {
 	row, err := s.read.OAuthClient.Query().
 		Where(oauthclient.SecretCreatedAtNotNil()).

@@ -3,6 +3,8 @@ package oauthclient
 import (
 	"context"
 
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"clientsd/ent"
@@ -12,31 +14,39 @@ import (
 	"clientsd/ent/predicate"
 )
 
-// visible selects one client as the caller may see it: not at all if it
-// belongs to another organisation.
+// visible selects one client, unless it belongs to another organisation than the
+// caller acts in.
 func visible(caller Caller, id uuid.UUID) predicate.OAuthClient {
 	return oauthclient.And(oauthclient.ID(id), oauthclient.Organisation(caller.Organisation))
+}
+
+// locked keeps the selected row from other writers until the transaction ends.
+// SQLite has one writer.
+func locked(s *sql.Selector) {
+	if s.Dialect() == dialect.Postgres {
+		s.ForUpdate()
+	}
 }
 
 // Get returns a client without its secret.
 //
 // Errors: ErrNotFound.
 func (s *Store) Get(ctx context.Context, caller Caller, id uuid.UUID) (Record, error) {
-	row, err := s.getRow(ctx, s.read, caller, id)
+	row, err := s.read.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
 	if err != nil {
 		return Record{}, s.toError("get client", err)
 	}
 	return Record{Client: row}, nil
 }
 
-// GetWithSecret returns a client with its current secret, if it has one. The
-// release is on record before the secret leaves here.
+// GetWithSecret returns a client with its current secret, if it has one. The event
+// of the release is committed before the secret leaves this package.
 //
 // Errors: ErrNotFound; ErrDamagedSecret.
 func (s *Store) GetWithSecret(ctx context.Context, caller Caller, id uuid.UUID) (Record, error) {
 	record := Record{}
 	err := s.inTx(ctx, "get client with secret", func(tx *ent.Tx) (err error) {
-		record.Client, err = s.getRow(ctx, tx, caller, id)
+		record.Client, err = tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
 		if err != nil || !record.HasSecret {
 			return err
 		}
@@ -57,9 +67,9 @@ func (s *Store) Public(ctx context.Context, ids []uuid.UUID) ([]*Client, error) 
 	return rows, s.toError("get public clients", err)
 }
 
-// Logo returns the image a logo URL names.
+// Logo returns the image that a logo URL names.
 //
-// Errors: ErrNotFound, also when the client has another logo by now.
+// Errors: ErrNotFound, also when the client has another logo now.
 func (s *Store) Logo(ctx context.Context, logo Logo) ([]byte, error) {
 	row, err := s.read.ClientLogo.Query().
 		Where(

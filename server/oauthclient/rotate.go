@@ -11,34 +11,35 @@ import (
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
 	"clientsd/ent/oauthclient"
+	"clientsd/server/batch"
 )
 
-// RotateInput says whose secret is rotated, and how.
+// RotateInput says whose secret is rotated, and how. The names in the tags are
+// part of the fingerprint of a call: see idempotentCall.
 type RotateInput struct {
 	// ClientID is the client.
-	ClientID uuid.UUID
+	ClientID uuid.UUID `json:"client_id"`
 	// ApplicationID is the application that owns the client: with another one
-	// the client does not exist. Empty: whichever does.
-	ApplicationID string
-	// Release says whether the record is to carry the new secret.
-	Release bool
-	// Overlap is how long the secret that is valid now stays valid beside the
-	// new one, up to the store's MaxOverlap. 0: it is invalid at once.
-	Overlap time.Duration
+	// the client does not exist. Empty: any application may.
+	ApplicationID string `json:"application_id,omitzero"`
+	// IncludeSecret says whether the record is to carry the new secret.
+	IncludeSecret bool `json:"include_secret,omitzero"`
+	// Overlap is how long the secret that is valid now stays valid alongside the new
+	// one, up to the store's MaxOverlap. 0: it becomes invalid immediately.
+	Overlap time.Duration `json:"overlap,omitzero"`
 	// ExpectedVersion is the version to rotate. 0: whichever it is.
-	ExpectedVersion int64
+	ExpectedVersion int64 `json:"expected_version,omitzero"`
 	// Reason goes into the event. Empty: none.
-	Reason string
-	// Key makes a repeated call give the result of the first. Empty: each call
+	Reason string `json:"reason,omitzero"`
+	// Key makes a repeated call return the result of the first. Empty: each call
 	// rotates.
 	Key IdempotencyKey `json:"-"`
 }
 
-// Rotate gives a confidential client a new secret and makes the old one
-// invalid, both in the one statement that commits, unless an overlap was asked
-// for: then the old one ends by itself. Each call makes one new version,
-// whatever else runs beside it, but for a repeated call under an idempotency
-// key.
+// Rotate gives a confidential client a new secret. In the one statement that
+// commits it the old secret becomes invalid, unless the caller asked for an overlap:
+// then it ends by itself. Each call makes one new version, however many run
+// concurrently, except a repeated call with an idempotency key.
 //
 // Errors: ErrNotFound; ErrPublicClient; ErrVersion; Invalid for an overlap that
 // is not allowed; for a key also ErrKeyMismatch, ErrSuperseded and ErrKeyInUse.
@@ -47,32 +48,33 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 	if err := s.validateRotation(in); err != nil {
 		return Record{}, err
 	}
-	// Made before the transaction begins: other writers wait for that one.
-	made, err := s.newSecret(in.ClientID)
+	// Before the transaction begins: other writers wait for that one.
+	generated, err := s.generateSecret(in.ClientID)
 	if err != nil {
 		return Record{}, err
 	}
-	r := rotation{caller, in, made}
-	if s.gathering == nil || in.Key != (IdempotencyKey{}) {
-		return s.rotateAlone(ctx, r)
+	r := &rotation{caller: caller, in: in, secret: generated}
+	r.deadline, _ = ctx.Deadline()
+	if !s.canShare(r) {
+		return s.rotateOne(ctx, r)
 	}
-	row, err := s.gathering.rotate(ctx, r)
+	err = s.rotations.Do(ctx, r)
 	switch {
-	case errors.Is(err, errAlone):
-		return s.rotateAlone(ctx, r)
+	case errors.Is(err, batch.ErrRunSolo):
+		return s.rotateOne(ctx, r)
 	case err != nil:
 		return Record{}, s.toError("rotate secret", err)
 	default:
-		return r.record(row), nil
+		return r.record(r.row), nil
 	}
 }
 
-// rotateAlone makes a rotation in a transaction of its own.
-func (s *Store) rotateAlone(ctx context.Context, r rotation) (Record, error) {
+// rotateOne runs a rotation in a transaction of its own.
+func (s *Store) rotateOne(ctx context.Context, r *rotation) (Record, error) {
 	record := Record{}
 	err := s.inTx(ctx, "rotate secret", func(tx *ent.Tx) (err error) {
-		record, err = s.once(ctx, tx, r.caller, attempt{key: r.in.Key, method: "rotate", input: r.in, release: r.in.Release},
-			func() (Record, error) { return s.rotate(ctx, tx, r) })
+		call := idempotentCall{key: r.in.Key, method: "rotate", input: r.in, includeSecret: r.in.IncludeSecret}
+		record, err = s.idempotent(ctx, tx, r.caller, call, func() (Record, error) { return s.rotate(ctx, tx, r) })
 		return err
 	})
 	if err != nil {
@@ -82,8 +84,8 @@ func (s *Store) rotateAlone(ctx context.Context, r rotation) (Record, error) {
 }
 
 // rotate is the body of a rotation's transaction.
-func (s *Store) rotate(ctx context.Context, tx *ent.Tx, r rotation) (Record, error) {
-	row, err := s.replaceSecret(ctx, tx, r.caller, r.in, r.made)
+func (s *Store) rotate(ctx context.Context, tx *ent.Tx, r *rotation) (Record, error) {
+	row, err := s.replaceSecret(ctx, tx, r)
 	switch {
 	case ent.IsNotFound(err):
 		return Record{}, whyNotRotated(ctx, tx, r.caller, r.in)
@@ -91,26 +93,19 @@ func (s *Store) rotate(ctx context.Context, tx *ent.Tx, r rotation) (Record, err
 		return Record{}, err
 	}
 	return r.record(row), s.record(ctx, tx, r.caller, row,
-		event{kind: clientevent.KindSecretRotated, released: r.in.Release, reason: r.in.Reason})
+		event{kind: clientevent.KindSecretRotated, released: r.in.IncludeSecret, reason: r.in.Reason})
 }
 
-// A rotation is a call of Rotate that is ready for its transaction.
-type rotation struct {
-	caller Caller
-	in     RotateInput
-	made   issued
-}
-
-// record is what the call answers, given the row as the rotation leaves it.
-func (r rotation) record(row *Client) Record {
+// record returns what the call answers, given the row as the rotation leaves it.
+func (r *rotation) record(row *Client) Record {
 	record := Record{Client: row}
-	if r.in.Release {
-		record.Secret = r.made.plain
+	if r.in.IncludeSecret {
+		record.Secret = r.secret.plain
 	}
 	return record
 }
 
-// whyNotRotated tells why no row met the conditions of a rotation.
+// whyNotRotated finds out why no row met the conditions of a rotation.
 func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput) error {
 	query := tx.OAuthClient.Query().Where(visible(caller, in.ClientID))
 	if in.ApplicationID != "" {
@@ -127,7 +122,7 @@ func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInpu
 	}
 }
 
-// previousUntil is when the secret that is valid now ends, or nil: at once.
+// previousUntil returns when the secret that is valid now ends, or nil: immediately.
 func (in RotateInput) previousUntil(now time.Time) *time.Time {
 	if in.Overlap == 0 {
 		return nil

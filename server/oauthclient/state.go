@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"clientsd/ent/oauthclient"
 )
 
 // A State tells what a client has been from what it is: as long as its State is
@@ -14,12 +12,6 @@ import (
 type State struct {
 	revision                     int64
 	updatedAt, previousSecretUse int64 // in microseconds since 1970, as databases hold them; 0: never
-}
-
-// stateColumns are what State scans, in this order. Whatever changes a client
-// changes its revision, but for the last use of its previous secret.
-func stateColumns() []string {
-	return []string{oauthclient.FieldRevision, oauthclient.FieldUpdatedAt, oauthclient.FieldPreviousSecretLastUsedAt}
 }
 
 // State is that of the record.
@@ -40,17 +32,9 @@ func stateOf(revision int64, updatedAt time.Time, previousSecretUse *time.Time) 
 //
 // Errors: ErrNotFound.
 func (s *Store) State(ctx context.Context, caller Caller, id uuid.UUID) (State, error) {
-	var (
-		revision          int64
-		updatedAt         time.Time
-		previousSecretUse *time.Time
-	)
-	found, err := s.scanOwn(ctx, s.statements.state, caller, id, &revision, &updatedAt, &previousSecretUse)
-	switch {
-	case err != nil:
-		return State{}, s.toError("get state of client", err)
-	case !found:
-		return State{}, ErrNotFound
+	record, err := s.Get(ctx, caller, id)
+	if err != nil {
+		return State{}, err
 	}
-	return stateOf(revision, updatedAt, previousSecretUse), nil
+	return record.State(), nil
 }

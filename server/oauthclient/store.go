@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"clientsd/ent"
+	"clientsd/server/batch"
 	"clientsd/server/secret"
 	"clientsd/server/tx"
 )
@@ -19,13 +20,11 @@ import (
 type Config struct {
 	// Transact runs every mutation.
 	Transact tx.Transactor
-	// TransactStatement does so for rotations that come at once, made by one
-	// statement of PostgreSQL. Nil: each has a transaction to itself.
+	// TransactStatement runs concurrent rotations in one transaction, by a statement
+	// that only PostgreSQL knows. Nil: each has a transaction of its own.
 	TransactStatement tx.StatementTransactor
 	// Classify returns the class of an error of the database.
 	Classify func(error) tx.Failure
-	// Dialect is that of the database, by ent's name.
-	Dialect string
 	// Read answers plain reads. It must see every transaction that was
 	// committed before the read, so it is never a replica that lags.
 	Read *ent.Client
@@ -37,7 +36,7 @@ type Config struct {
 	MaxOverlap time.Duration
 	// Clock is the time. Nil: time.Now.
 	Clock func() time.Time
-	// Log hears of what fails without failing the call. Nil: slog.Default.
+	// Log receives failures that do not fail the call. Nil: slog.Default.
 	Log *slog.Logger
 }
 
@@ -52,8 +51,8 @@ type Store struct {
 	maxOverlap        time.Duration
 	clock             func() time.Time
 	log               *slog.Logger
-	statements        statements
-	gathering         *gathering // nil: each rotation has a transaction to itself
+	rotations         *batch.Batcher[*rotation]
+	previousUses      *previousUses
 }
 
 // NewStore makes a Store. It fails if the secret prefix is not one
@@ -78,43 +77,45 @@ func NewStore(config Config) (*Store, error) {
 		maxOverlap:        config.MaxOverlap,
 		clock:             config.Clock,
 		log:               config.Log,
-		statements:        newStatements(config.Dialect),
 	}
-	if config.TransactStatement != nil {
-		s.gathering = &gathering{make: s.rotateMany}
-	}
+	s.rotations = &batch.Batcher[*rotation]{Commit: s.commitRotations, MaxConcurrent: maxRotationBatches}
+	s.previousUses = newPreviousUses(s.log, s.recordPreviousUse)
 	return s, nil
 }
 
-// inTx runs body in one transaction, which may take several tries: body must
-// begin anew each time. The verb phrase goes into unknown errors.
+// Close writes what is still to be written in the background. The database must
+// be open until it returns.
+func (s *Store) Close() { s.previousUses.close() }
+
+// inTx runs body in one transaction, which may take several attempts: body must
+// start from the beginning each time. The verb phrase goes into unknown errors.
 func (s *Store) inTx(ctx context.Context, verb string, body func(*ent.Tx) error) error {
 	err := s.transact(ctx, body)
 	if errors.Is(err, ErrKeyInUse) {
-		// The call that was faster has ended by now: this one repeats it.
+		// The faster call has ended by now: this one repeats it.
 		err = s.transact(ctx, body)
 	}
 	return s.toError(verb, err)
 }
 
-// newSecret makes a secret for a client together with what the row keeps of it.
-func (s *Store) newSecret(clientID uuid.UUID) (issued, error) {
-	plain := secret.Generate(s.prefix)
-	digest := secret.DigestOf(clientID, plain)
-	sealed, err := s.keyset.Seal(clientID, digest, plain)
-	if err != nil {
-		return issued{}, fmt.Errorf("seal secret: %w", err)
-	}
-	return issued{plain: plain, digest: digest[:], sealed: sealed}, nil
-}
-
-// issued is a new secret and what the database keeps of it.
-type issued struct {
+// A newSecret is a secret that no row has yet, and what the row keeps of it.
+type newSecret struct {
 	plain          secret.Secret
 	digest, sealed []byte
 }
 
-// open shows the secret on a row, or ErrDamagedSecret.
+// generateSecret makes a secret for a client.
+func (s *Store) generateSecret(clientID uuid.UUID) (newSecret, error) {
+	plain := secret.Generate(s.prefix)
+	digest := secret.DigestOf(clientID, plain)
+	sealed, err := s.keyset.Seal(clientID, digest, plain)
+	if err != nil {
+		return newSecret{}, fmt.Errorf("seal secret: %w", err)
+	}
+	return newSecret{plain: plain, digest: digest[:], sealed: sealed}, nil
+}
+
+// open returns the secret on a row, or ErrDamagedSecret.
 func (s *Store) open(row *Client) (secret.Secret, error) {
 	plain, err := s.keyset.Open(row.ID, row.SecretDigest, row.SecretSealed)
 	if errors.Is(err, secret.ErrDamaged) {

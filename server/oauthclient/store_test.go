@@ -33,7 +33,7 @@ func (w world) operations(ctx context.Context, caller oauthclient.Caller, id uui
 		"Get":           func() error { _, err := w.Get(ctx, caller, id); return err },
 		"GetWithSecret": func() error { _, err := w.GetWithSecret(ctx, caller, id); return err },
 		"Rotate": func() error {
-			_, err := w.Rotate(ctx, caller, oauthclient.RotateInput{ClientID: id, Release: true})
+			_, err := w.Rotate(ctx, caller, oauthclient.RotateInput{ClientID: id, IncludeSecret: true})
 			return err
 		},
 		"Update": func() error {
@@ -130,7 +130,7 @@ func TestASecretVerifiesWithoutTheKeyItWasSealedWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	store, err := oauthclient.NewStore(oauthclient.Config{Transact: w.storage.DB.Transact, Classify: database.Classify, Dialect: w.storage.DB.Dialect(), Read: w.storage.DB.Read, Keyset: other.Keyset})
+	store, err := oauthclient.NewStore(oauthclient.Config{Transact: w.storage.DB.Transact, Classify: database.Classify, Read: w.storage.DB.Read, Keyset: other.Keyset})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestAnEventSaysWhoActedInWhichOrganisation(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	admin := oauthclient.Caller{
-		Organisation: "home", Home: "home", Issuer: "i", Subject: "s", ClientID: "c", Admin: true, RequestID: "r", Address: "a", API: "f",
+		Organisation: "home", TokenOrganisation: "home", Issuer: "i", Subject: "s", ClientID: "c", Admin: true, RequestID: "r", Address: "a", API: "f",
 	}
 	if _, err := w.Rotate(t.Context(), admin.In("acme"), oauthclient.RotateInput{ClientID: id}); err != nil {
 		t.Fatal(err)

@@ -32,8 +32,8 @@ type UpdateInput struct {
 // Update changes a client. An input that changes nothing returns the client as
 // it is: no new revision, no event.
 //
-// Errors: ErrNotFound; Invalid naming each field that breaks a rule, among them
-// a logo URL that is not the one the client has.
+// Errors: ErrNotFound; Invalid naming each field that breaks a rule, also a logo
+// URL that is not the one the client has.
 func (s *Store) Update(ctx context.Context, caller Caller, id uuid.UUID, in UpdateInput) (Record, error) {
 	if !caller.Admin {
 		in.Verified = nil
@@ -52,8 +52,8 @@ func (s *Store) Update(ctx context.Context, caller Caller, id uuid.UUID, in Upda
 	return record, nil
 }
 
-// change is the body of Update: UPDATE first, so that the row stays ours for
-// the rest of the transaction, then read what it has become.
+// change is the body of Update. It updates first, which locks the row for the rest
+// of the transaction, and then reads the result.
 func (s *Store) change(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.UUID, in UpdateInput) (*Client, error) {
 	update := tx.OAuthClient.Update().Where(visible(caller, id))
 	in.apply(update)
@@ -63,7 +63,7 @@ func (s *Store) change(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.U
 			return nil, err
 		}
 	}
-	row, err := s.getRow(ctx, tx, caller, id)
+	row, err := tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (in UpdateInput) validate() error {
 	return NewInvalid(v...)
 }
 
-// apply sets on the statement what the input changes, and nothing else.
+// apply sets on the statement only what the input changes.
 func (in UpdateInput) apply(u *ent.OAuthClientUpdate) {
 	in.applyText(u)
 	in.applyFlags(u)
@@ -148,8 +148,8 @@ func (in UpdateInput) applyLists(u *ent.OAuthClientUpdate) {
 	}
 }
 
-// checkLogo refuses a logo that is not the one the client has: a logo comes in
-// by an upload only, and the service never shows or fetches a foreign URL.
+// checkLogo refuses a logo that is not the one the client has. A logo is set by an
+// upload only: the service never shows or fetches a foreign URL.
 func (in UpdateInput) checkLogo(row *Client) error {
 	if in.KeepLogo == nil {
 		return nil
@@ -164,12 +164,12 @@ func (in UpdateInput) checkLogo(row *Client) error {
 	})
 }
 
-// setOrClear applies a text that may be absent.
-func setOrClear[U any](text *string, set func(string) U, clearIt func() U) {
+// setOrClear changes a text that may be absent.
+func setOrClear[U any](text *string, set func(string) U, unset func() U) {
 	switch {
 	case text == nil:
 	case *text == "":
-		clearIt()
+		unset()
 	default:
 		set(*text)
 	}

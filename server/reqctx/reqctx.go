@@ -58,15 +58,15 @@ func Caller(ctx context.Context, api string) oauthclient.Caller {
 	}
 	i := infoOf(ctx)
 	return oauthclient.Caller{
-		Organisation: principal.Organisation,
-		Home:         principal.Organisation,
-		Issuer:       principal.Issuer,
-		Subject:      principal.Subject,
-		ClientID:     principal.ClientID,
-		Admin:        principal.HasScope(auth.ScopeAdmin),
-		RequestID:    i.id,
-		Address:      i.address,
-		API:          api,
+		Organisation:      principal.Organisation,
+		TokenOrganisation: principal.Organisation,
+		Issuer:            principal.Issuer,
+		Subject:           principal.Subject,
+		ClientID:          principal.ClientID,
+		Admin:             principal.HasScope(auth.ScopeAdmin),
+		RequestID:         i.id,
+		Address:           i.address,
+		API:               api,
 	}
 }
 

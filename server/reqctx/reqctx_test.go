@@ -106,7 +106,7 @@ func TestCallerIsWhoTheTokenNames(t *testing.T) {
 				r.Header.Set("X-Forwarded-For", "198.51.100.1") // anyone can claim that
 			})
 			want := oauthclient.Caller{
-				Organisation: "acme", Home: "acme", Issuer: "https://issuer.example.com", Subject: "urn:xeonr:user:1",
+				Organisation: "acme", TokenOrganisation: "acme", Issuer: "https://issuer.example.com", Subject: "urn:xeonr:user:1",
 				ClientID: "console", Admin: true, RequestID: "call-1", Address: tt.address, API: "xeonr",
 			}
 			if diff := cmp.Diff(want, reqctx.Caller(authenticated(ctx, t, "oauth:clients:read admin"), "xeonr")); diff != "" {

@@ -120,7 +120,7 @@ func (h *Handler) rotate(ctx context.Context, r *http.Request) (oauthclient.Reco
 	if err != nil {
 		return oauthclient.Record{}, err
 	}
-	return h.Store.Rotate(ctx, reqctx.Caller(ctx, API), oauthclient.RotateInput{ClientID: id, Release: true, Key: key})
+	return h.Store.Rotate(ctx, reqctx.Caller(ctx, API), oauthclient.RotateInput{ClientID: id, IncludeSecret: true, Key: key})
 }
 
 // clientID is the client a path of this API names: empty in any of the four

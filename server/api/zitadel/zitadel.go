@@ -58,7 +58,7 @@ func (s *Service) RegenerateOIDCClientSecret(
 	record, err := s.Store.Rotate(ctx, caller, oauthclient.RotateInput{
 		ClientID:      id,
 		ApplicationID: req.GetProjectId(),
-		Release:       true,
+		IncludeSecret: true,
 		Key:           key,
 	})
 	if err != nil {

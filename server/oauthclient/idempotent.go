@@ -22,8 +22,8 @@ const (
 	maxKeyLength = 255
 )
 
-// An IdempotencyKey is what a caller names a call by, so that it can be made
-// again without being done again. The zero key names none.
+// IdempotencyKey identifies a call so that a retry returns the first result. The
+// zero key identifies none.
 type IdempotencyKey struct{ text string }
 
 // ParseIdempotencyKey reads a key that a caller has sent: 1 to 255 bytes of
@@ -40,28 +40,31 @@ func ParseIdempotencyKey(text string) (IdempotencyKey, error) {
 	return IdempotencyKey{text: text}, nil
 }
 
-// attempt is a call that may be a repetition.
-type attempt struct {
-	key     IdempotencyKey
-	method  string
-	input   any // what the call asks for; the key is not part of it
-	release bool
+// An idempotentCall is a call that may be a repetition.
+type idempotentCall struct {
+	key    IdempotencyKey
+	method string
+	// input is what the call asks for. Its fields have tags, which name them in the
+	// fingerprint, and zero values are left out: fields can be renamed and added
+	// while keys are remembered.
+	input         any
+	includeSecret bool
 }
 
-// once makes the call unless the same caller has made the same call under the
-// same key: then it gives the result of that one. The key is remembered in the
+// idempotent makes the call unless the same caller has made the same call with the
+// same key: then it returns the result of that one. The key is remembered in the
 // transaction of the call, without the secret.
 //
-// Errors beside those of the call: ErrKeyMismatch, ErrSuperseded, ErrKeyInUse.
-func (s *Store) once(ctx context.Context, tx *ent.Tx, caller Caller, a attempt, do func() (Record, error)) (Record, error) {
-	if a.key == (IdempotencyKey{}) {
+// Errors: those of the call; ErrKeyMismatch, ErrSuperseded, ErrKeyInUse.
+func (s *Store) idempotent(ctx context.Context, tx *ent.Tx, caller Caller, call idempotentCall, do func() (Record, error)) (Record, error) {
+	if call.key == (IdempotencyKey{}) {
 		return do()
 	}
-	request, err := a.fingerprint()
+	request, err := call.fingerprint()
 	if err != nil {
 		return Record{}, err
 	}
-	key := caller.fingerprint(a.key)
+	key := caller.fingerprint(call.key)
 	if err := s.forgetOldKeys(ctx, tx); err != nil {
 		return Record{}, err
 	}
@@ -74,7 +77,7 @@ func (s *Store) once(ctx context.Context, tx *ent.Tx, caller Caller, a attempt, 
 	case string(earlier.Request) != string(request):
 		return Record{}, ErrKeyMismatch
 	default:
-		return s.replay(ctx, tx, caller, earlier, a.release)
+		return s.replay(ctx, tx, caller, earlier, call.includeSecret)
 	}
 }
 
@@ -87,7 +90,7 @@ func (k IdempotencyKey) withRetryAdvice(err error) error {
 	return err
 }
 
-// first makes the call and remembers what came of it.
+// first makes the call and remembers its result.
 func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do func() (Record, error)) (Record, error) {
 	record, err := do()
 	if err != nil {
@@ -106,10 +109,10 @@ func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do f
 	return record, err
 }
 
-// replay gives the result of an earlier call: as far as the caller may see it
+// replay returns the result of an earlier call, if the caller may see the client
 // now, and with its secret only if that is still the client's.
-func (s *Store) replay(ctx context.Context, tx *ent.Tx, caller Caller, earlier *ent.IdempotencyKey, release bool) (Record, error) {
-	row, err := s.getRow(ctx, tx, caller, earlier.ClientID)
+func (s *Store) replay(ctx context.Context, tx *ent.Tx, caller Caller, earlier *ent.IdempotencyKey, includeSecret bool) (Record, error) {
+	row, err := tx.OAuthClient.Query().Where(visible(caller, earlier.ClientID)).Only(ctx)
 	if err != nil {
 		return Record{}, err
 	}
@@ -117,7 +120,7 @@ func (s *Store) replay(ctx context.Context, tx *ent.Tx, caller Caller, earlier *
 		return Record{}, ErrSuperseded
 	}
 	record := Record{Client: row}
-	if !release || !row.HasSecret {
+	if !includeSecret || !row.HasSecret {
 		return record, nil
 	}
 	if record.Secret, err = s.open(row); err != nil {
@@ -132,21 +135,21 @@ func (s *Store) forgetOldKeys(ctx context.Context, tx *ent.Tx) error {
 	return err
 }
 
-// fingerprint tells two requests under one key apart.
-func (a attempt) fingerprint() ([]byte, error) {
-	text, err := json.Marshal(a.input)
+// fingerprint is different for two different requests with one key.
+func (c idempotentCall) fingerprint() ([]byte, error) {
+	text, err := json.Marshal(c.input)
 	if err != nil {
 		return nil, err
 	}
-	return hash(a.method, string(text)), nil
+	return hash(c.method, string(text)), nil
 }
 
 // fingerprint gives every caller a key space of its own.
 func (c Caller) fingerprint(key IdempotencyKey) []byte {
-	return hash(c.Issuer, c.Subject, c.ClientID, c.Home, c.Organisation, key.text)
+	return hash(c.Issuer, c.Subject, c.ClientID, c.TokenOrganisation, c.Organisation, key.text)
 }
 
-// hash is the SHA-256 of texts, each behind its length.
+// hash returns the SHA-256 of texts, each with its length in front.
 func hash(texts ...string) []byte {
 	var all []byte
 	for _, text := range texts {
