@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,7 +41,11 @@ func (c Config) validateIssuers() error {
 			errs = append(errs, fmt.Errorf("--issuer %s: given twice", issuer.URL))
 			continue
 		}
-		errs = append(errs, c.validateIssuer(issuer))
+		err := c.validateIssuer(issuer)
+		said := func(other error) bool { return err != nil && other != nil && other.Error() == err.Error() }
+		if !slices.ContainsFunc(errs, said) { // what is said of all issuers is wrong once
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -92,8 +97,8 @@ func validateScopeClaim(issuer TrustedIssuer) error {
 // validateScopeMap refuses a scope that opens nothing.
 func (c Config) validateScopeMap(scopes map[string][]string) error {
 	var errs []error
-	for from, to := range scopes {
-		for _, scope := range to {
+	for _, from := range slices.Sorted(maps.Keys(scopes)) {
+		for _, scope := range scopes[from] {
 			if scope != c.SecretReadScope && !slices.Contains(auth.Scopes(), scope) {
 				errs = append(errs, fmt.Errorf("--scope-map %q: there is no scope %q%s",
 					from+"="+scope, scope, nearest.DidYouMean(scope, auth.Scopes())))
