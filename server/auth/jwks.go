@@ -13,9 +13,6 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// privateMembers are the members of a JWK that only its owner may know.
-var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
-
 // publicJWK holds the members of a JWK that make a public key. Nothing else is
 // given to go-jose, which refuses a key for a certificate that it cannot read.
 type publicJWK struct {
@@ -153,7 +150,7 @@ func readKey(raw json.RawMessage) (crypto.PublicKey, error) {
 // checkUse refuses a key that is, by its own word, for something else, or that is
 // not public.
 func checkUse(jwk map[string]json.RawMessage) error {
-	for _, name := range privateMembers {
+	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 		if _, ok := jwk[name]; ok {
 			return fmt.Errorf("it is not public: it has the member %s", name)
 		}

@@ -2,9 +2,12 @@ package command
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"clientsd/server"
+	"clientsd/server/auth"
+	"clientsd/server/nearest"
 	"clientsd/server/storage"
 )
 
@@ -77,6 +80,7 @@ Examples:
     clientsd serve
     clientsd serve --addr 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
     clientsd serve --issuer https://login.example.com --audience https://clients.example.com
+    clientsd serve --issuer https://acme.eu.auth0.com/ --audience https://clients.example.com --scope-claim permissions
     CLIENTSD_ADDR=127.0.0.1:9090 CLIENTSD_LOG_FORMAT=json clientsd serve
     OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 clientsd serve --metrics-addr 127.0.0.1:9464
     CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd clientsd serve --keyset keyset.json`
@@ -142,6 +146,9 @@ func (c Serve) announce(log *slog.Logger, s *server.Server) {
 	}
 	for _, warning := range opened.Warnings {
 		log.Warn(warning, "database", opened.DB.Name())
+	}
+	if scope := c.SecretReadScope; !slices.Contains(auth.Scopes(), scope) {
+		log.Warn("no other rule than that of GetClient knows the scope of --secret-read-scope"+nearest.DidYouMean(scope, auth.Scopes()), "scope", scope)
 	}
 	if len(c.Issuer) == 0 {
 		log.Info("accepting tokens of the built-in issuer only; mint one with",

@@ -89,23 +89,20 @@ func (r recipe) issuerOf(t *testing.T, keys ...authtest.Key) *authtest.Issuer {
 // claims changed.
 func (r recipe) sign(t *testing.T, issuer *authtest.Issuer, key authtest.Key, over map[string]any) string {
 	t.Helper()
-	shift := time.Now().Unix() - int64(r.claims["iat"].(float64))
-	claims := map[string]any{}
-	for name, value := range r.claims {
-		switch name {
-		case "exp", "iat", "nbf", "auth_time":
-			claims[name] = int64(value.(float64)) + shift
-		case "iss":
-			claims[name] = issuer.URL
-		default:
-			claims[name] = value
+	issued, ok := r.claims["iat"].(float64)
+	if !ok {
+		t.Fatal("the token on the page has no iat")
+	}
+	claims := authtest.With(r.claims, map[string]any{"iss": issuer.URL})
+	for _, name := range []string{"exp", "iat", "nbf", "auth_time"} {
+		if date, ok := claims[name].(float64); ok {
+			claims[name] = int64(date-issued) + time.Now().Unix()
 		}
 	}
 	// The header is the issuer's alone: a type that it does not write is left out.
-	header := authtest.With(map[string]any{"typ": nil}, nil)
-	header["typ"] = r.header["typ"]
-	for name, value := range r.header {
-		header[name] = value
+	header := authtest.With(r.header, nil)
+	if _, ok := header["typ"]; !ok {
+		header["typ"] = nil
 	}
 	return key.Sign(t, authtest.With(claims, over), header)
 }
@@ -213,9 +210,8 @@ type other struct {
 	refused string // empty: it is accepted
 }
 
-func lacks(scope string) answer {
-	return answer{Status: 403, Code: "permission_denied", Message: `the access token lacks the scope "` + scope + `"`}
-}
+// noScope is the answer to ListClients with a token that has not its scope.
+var noScope = answer{Status: 403, Code: "permission_denied", Message: `the access token lacks the scope "oauth:clients:read"`}
 
 var accepted = answer{Status: 200}
 
@@ -232,7 +228,7 @@ var vendors = map[string]vendor{
 		},
 	},
 	"Auth0": {
-		scopes: readAndManage, organisation: "org_9ybsU1dN2dKfDkBi", without: lacks(auth.ScopeRead),
+		scopes: readAndManage, organisation: "org_9ybsU1dN2dKfDkBi", without: noScope,
 		others: map[string]other{
 			"without permissions":      {claims: map[string]any{"permissions": []string{}, "scope": "oauth:clients:manage oauth:clients:read"}},
 			"of an API without RBAC":   {claims: map[string]any{"permissions": nil, "scope": "oauth:clients:read"}},
@@ -248,7 +244,7 @@ var vendors = map[string]vendor{
 		},
 	},
 	"Microsoft Entra ID": {
-		scopes: readAndManage, organisation: "87654321-4321-4321-4321-987654321cba", without: lacks(auth.ScopeRead),
+		scopes: readAndManage, organisation: "87654321-4321-4321-4321-987654321cba", without: noScope,
 		others: map[string]other{
 			"of a user, with scp":           {claims: map[string]any{"roles": nil, "scp": "oauth:clients:read oauth:clients:manage"}},
 			"with a role in small letters":  {claims: map[string]any{"roles": []string{"clients.read"}}},
@@ -258,7 +254,7 @@ var vendors = map[string]vendor{
 		},
 	},
 	"ZITADEL": {
-		scopes: readAndManage, organisation: "319612800000000000", without: lacks(auth.ScopeRead),
+		scopes: readAndManage, organisation: "319612800000000000", without: noScope,
 		others: map[string]other{
 			"with one role": {
 				claims: map[string]any{"urn:zitadel:iam:org:project:319612843764581204:roles": map[string]any{"reader": map[string]any{"1": "acme"}}},
@@ -296,7 +292,7 @@ var vendors = map[string]vendor{
 		},
 	},
 	"GitHub Actions": {
-		scopes: []string{auth.ScopeRead, auth.ScopeRotate}, without: lacks(auth.ScopeRead),
+		scopes: []string{auth.ScopeRead, auth.ScopeRotate}, without: noScope,
 		others: map[string]other{
 			"of another environment": {claims: map[string]any{"sub": "repo:octo-org/octo-repo:environment:dev"}},
 			"of a longer name":       {claims: map[string]any{"sub": "repo:octo-org/octo-repo:environment:production"}},

@@ -13,6 +13,8 @@ import (
 	"connectrpc.com/connect"
 	"go.yaml.in/yaml/v3"
 
+	"clientsd/server"
+	"clientsd/server/auth/authtest"
 	"clientsd/server/servertest"
 )
 
@@ -33,6 +35,16 @@ func exposed(t *testing.T) vocabulary {
 	if _, url, _ := s.Data(); url != "" {
 		v.metrics["clientsd_sqlite_wal_bytes"] = true
 	}
+	v.add(t, s)
+	v.add(t, servertest.StartWatched(t, func(c *server.Config) {
+		c.Audience, c.Issuers = "clients", []server.TrustedIssuer{{URL: authtest.NewIssuer(t).URL}}
+	}))
+	return v
+}
+
+// add adds what a server shows.
+func (v vocabulary) add(t *testing.T, s servertest.Watched) {
+	t.Helper()
 	for series := range s.Scrape(t) {
 		name, rest, _ := strings.Cut(series, "{")
 		v.metrics[name] = true
@@ -40,7 +52,6 @@ func exposed(t *testing.T) vocabulary {
 			v.labels[label[1]] = true
 		}
 	}
-	return v
 }
 
 // Every value that a label of ours can have, where a query names one.
