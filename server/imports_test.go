@@ -41,7 +41,7 @@ var importRules = []struct {
 	{"server/abuse", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/telemetry", nil, []string{"clientsd", "entgo.io", sqliteDriver, pgxDriver}},
 	{"server/api/openapi/complete", []string{genCode, "server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
-	{"server/reencrypt", []string{entCode, "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
+	{"server/reencrypt", []string{entCode, "server/secret", "server/storage", "server/tx"}, []string{connectCode, genCode, httpCode}},
 	{"server/backup", []string{entCode, "server/database", "server/durable", "server/reencrypt", "server/secret", "server/storage", "server/tx"}, []string{connectCode, genCode, httpCode}},
 	{"server/reqctx", []string{"server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
 	{"server/api/zitadel", []string{genCode, "server/auth", "server/reqctx", "server/oauthclient"}, []string{"clientsd/server/api/vigilo", sqliteDriver, pgxDriver}},

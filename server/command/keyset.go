@@ -115,8 +115,8 @@ func (c KeysetRekey) Run(env *Environment) error {
 			return err
 		}
 		bar := newBar(env, total)
-		result, err := reencrypt.Run(env.Context, s.DB.Transact, s.Keyset, func(n int) { _ = bar.Add(n) }) // only a picture
-		_, _ = fmt.Fprintln(env.Stderr)                                                                    // ends its line
+		result, err := reencrypt.Run(env.Context, s.DB.Read, s.DB.Transact, s.Keyset, func(n int) { _ = bar.Add(n) }) // only a picture
+		_, _ = fmt.Fprintln(env.Stderr)                                                                               // ends its line
 		if err != nil {
 			return err
 		}

@@ -1,14 +1,19 @@
-// Package reencrypt seals everything in a database anew with the primary key of its
-// keyset, and tells which keys are still needed.
+// Package reencrypt seals everything in a database with the primary key of its
+// keyset, and counts the rows that each key has sealed.
 //
-// It works beside running servers, a batch a transaction, and can be broken off
-// and begun again at any time: what the primary key has sealed is left alone.
+// It owns the loop over the rows, a transaction for each batch of clients. It runs
+// alongside servers, can be interrupted and started again at any time, and skips
+// what the primary key has sealed already.
+//
+// It must not know a driver, the wire, or what a secret is for: opening and sealing
+// are server/secret's.
 package reencrypt
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -16,89 +21,77 @@ import (
 	"clientsd/ent/oauthclient"
 	"clientsd/ent/signingkey"
 	"clientsd/server/secret"
+	"clientsd/server/storage"
 	"clientsd/server/tx"
 )
 
-// batchSize is how many clients one transaction looks at: others can write
-// between two of them.
+// batchSize is how many clients one transaction changes. Others can write between
+// two transactions.
 const batchSize = 200
 
-// A Result says what a run has done.
+// A Result counts what a run has done.
 type Result struct {
-	// Resealed counts what is sealed by the primary key now and was not before.
+	// Resealed counts the rows that the run has sealed with the primary key.
 	Resealed int
-	// Damaged are the clients whose secret does not open with any key: it still
-	// verifies, and a rotation makes a sound one.
+	// Damaged holds the clients whose secret does not open with any key. The secret
+	// still verifies, and a rotation replaces it.
 	Damaged []uuid.UUID
 }
 
-// Run seals anew what another than the primary key has sealed. It calls progress
-// with the number of clients it has looked at since the last call.
-func Run(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset, progress func(clients int)) (Result, error) {
+// Run seals with the primary key everything that another key has sealed. It calls
+// progress with the number of clients since the last call.
+func Run(ctx context.Context, read *ent.Client, transact tx.Transactor, keyset *secret.Keyset, progress func(clients int)) (Result, error) {
 	var result Result
-	for after, more := (uuid.UUID{}), true; more; {
-		var done batch
-		err := transact(ctx, func(tx *ent.Tx) (err error) {
-			done, err = resealClients(ctx, tx, keyset, after)
-			return err
-		})
+	columns := []string{oauthclient.FieldSecretDigest, oauthclient.FieldSecretSealed}
+	for page, err := range storage.ClientPages(ctx, read, batchSize, columns) {
+		clients := len(page)
+		if err == nil {
+			err = result.addClients(ctx, transact, keyset, page)
+		}
 		if err != nil {
 			return result, fmt.Errorf("reseal secrets: %w", err)
 		}
-		result.add(done.Result)
-		progress(done.clients)
-		after, more = done.last, done.clients > 0
+		progress(clients)
 	}
-	var done Result
+	resealed := 0
 	err := transact(ctx, func(tx *ent.Tx) (err error) {
-		done, err = resealKeys(ctx, tx, keyset)
+		resealed, err = resealKeys(ctx, tx, keyset)
 		return err
 	})
 	if err != nil {
 		return result, fmt.Errorf("reseal signing keys: %w", err)
 	}
-	result.add(done)
+	result.Resealed += resealed
 	return result, nil
 }
 
-// A batch is what one transaction has done. A transaction that has to be run
-// again begins with an empty one.
-type batch struct {
-	Result
-
-	clients int       // it has looked at
-	last    uuid.UUID // of them
-}
-
-func (r *Result) add(more Result) {
-	r.Resealed += more.Resealed
-	r.Damaged = append(r.Damaged, more.Damaged...)
-}
-
-// resealClients reseals the batch that comes after a client.
-func resealClients(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, after uuid.UUID) (batch, error) {
-	rows, err := tx.OAuthClient.Query().
-		Where(oauthclient.IDGT(after)).
-		Order(oauthclient.ByID()).
-		Limit(batchSize).
-		Select(oauthclient.FieldSecretDigest, oauthclient.FieldSecretSealed).
-		All(ctx)
-	if err != nil || len(rows) == 0 {
-		return batch{}, err
-	}
-	done := batch{clients: len(rows), last: rows[len(rows)-1].ID}
-	for _, row := range rows {
-		if err := done.client(ctx, tx, keyset, row); err != nil {
-			return batch{}, err
-		}
-	}
-	return done, nil
-}
-
-func (r *Result) client(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, row *ent.OAuthClient) error {
-	if len(row.SecretSealed) == 0 || isPrimary(keyset, row.SecretSealed) {
+// addClients reseals a page of clients in one transaction.
+func (r *Result) addClients(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset, page []*ent.OAuthClient) error {
+	page = slices.DeleteFunc(page, func(row *ent.OAuthClient) bool {
+		return len(row.SecretSealed) == 0 || isPrimary(keyset, row.SecretSealed)
+	})
+	if len(page) == 0 {
 		return nil
 	}
+	var done Result
+	err := transact(ctx, func(tx *ent.Tx) error {
+		done = Result{} // the transaction may run again
+		for _, row := range page {
+			if err := done.addClient(ctx, tx, keyset, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.Resealed += done.Resealed
+	r.Damaged = append(r.Damaged, done.Damaged...)
+	return nil
+}
+
+func (r *Result) addClient(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, row *ent.OAuthClient) error {
 	plain, err := keyset.Open(row.ID, row.SecretDigest, row.SecretSealed)
 	if errors.Is(err, secret.ErrDamaged) {
 		r.Damaged = append(r.Damaged, row.ID)
@@ -110,7 +103,8 @@ func (r *Result) client(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, 
 	if err != nil {
 		return err
 	}
-	// Only over what was read: a rotation in between has sealed a newer secret.
+	// Only if the row still holds what was read: a rotation may have stored a newer
+	// secret since.
 	n, err := tx.OAuthClient.Update().
 		Where(oauthclient.ID(row.ID), oauthclient.SecretSealed(row.SecretSealed)).
 		SetSecretSealed(sealed).
@@ -119,42 +113,38 @@ func (r *Result) client(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, 
 	return err
 }
 
-// resealKeys reseals the signing keys and the keyset check.
-func resealKeys(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset) (Result, error) {
-	var done Result
+// resealKeys reseals the signing keys and the keyset check. It returns how many
+// signing keys it has changed.
+func resealKeys(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset) (resealed int, err error) {
 	rows, err := tx.SigningKey.Query().All(ctx)
 	if err != nil {
-		return done, err
+		return 0, err
 	}
 	for _, row := range rows {
-		if err := done.signingKey(ctx, tx, keyset, row); err != nil {
-			return done, fmt.Errorf("key %s: %w", row.ID, err)
+		if isPrimary(keyset, row.PrivateSealed) {
+			continue
 		}
+		private, err := keyset.OpenSigningKey(row.ID, row.PrivateSealed)
+		if err != nil {
+			return 0, fmt.Errorf("key %s: %w", row.ID, err)
+		}
+		sealed, err := keyset.SealSigningKey(row.ID, private)
+		if err != nil {
+			return 0, fmt.Errorf("key %s: %w", row.ID, err)
+		}
+		if err := tx.SigningKey.UpdateOne(row).SetPrivateSealed(sealed).Exec(ctx); err != nil {
+			return 0, fmt.Errorf("key %s: %w", row.ID, err)
+		}
+		resealed++
 	}
 	sealed, err := keyset.SealCheck()
 	if err != nil {
-		return done, err
+		return 0, err
 	}
-	return done, tx.KeysetCheck.Update().SetSealed(sealed).Exec(ctx)
+	return resealed, tx.KeysetCheck.Update().SetSealed(sealed).Exec(ctx)
 }
 
-func (r *Result) signingKey(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, row *ent.SigningKey) error {
-	if isPrimary(keyset, row.PrivateSealed) {
-		return nil
-	}
-	private, err := keyset.OpenSigningKey(row.ID, row.PrivateSealed)
-	if err != nil {
-		return err
-	}
-	sealed, err := keyset.SealSigningKey(row.ID, private)
-	if err != nil {
-		return err
-	}
-	r.Resealed++
-	return tx.SigningKey.UpdateOne(row).SetPrivateSealed(sealed).Exec(ctx)
-}
-
-// Usage counts by key what is sealed in the database. The schema may be older
+// Usage counts by key the rows that each key has sealed. The schema may be older
 // than ent's.
 func Usage(ctx context.Context, db *ent.Client) (map[uint32]int, error) {
 	usage := make(map[uint32]int)
@@ -163,42 +153,25 @@ func Usage(ctx context.Context, db *ent.Client) (map[uint32]int, error) {
 			usage[id]++
 		}
 	}
-	keys, err := db.SigningKey.Query().Select(signingkey.FieldPrivateSealed).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("count sealed rows: %w", err)
-	}
+	keys, keysErr := db.SigningKey.Query().Select(signingkey.FieldPrivateSealed).All(ctx)
 	for _, row := range keys {
 		count(row.PrivateSealed)
 	}
-	checks, err := db.KeysetCheck.Query().All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("count sealed rows: %w", err)
-	}
+	checks, checksErr := db.KeysetCheck.Query().All(ctx)
 	for _, row := range checks {
 		count(row.Sealed)
 	}
-	return usage, countClients(ctx, db, count)
-}
-
-func countClients(ctx context.Context, db *ent.Client, count func(sealed []byte)) error {
-	for after := (uuid.UUID{}); ; {
-		rows, err := db.OAuthClient.Query().
-			Where(oauthclient.IDGT(after)).
-			Order(oauthclient.ByID()).
-			Limit(batchSize).
-			Select(oauthclient.FieldSecretSealed).
-			All(ctx)
-		if err != nil {
-			return fmt.Errorf("count sealed rows: %w", err)
-		}
-		for _, row := range rows {
+	err := errors.Join(keysErr, checksErr)
+	for page, pageErr := range storage.ClientPages(ctx, db, batchSize, []string{oauthclient.FieldSecretSealed}) {
+		err = errors.Join(err, pageErr)
+		for _, row := range page {
 			count(row.SecretSealed)
 		}
-		if len(rows) < batchSize {
-			return nil
-		}
-		after = rows[len(rows)-1].ID
 	}
+	if err != nil {
+		return nil, fmt.Errorf("count sealed rows: %w", err)
+	}
+	return usage, nil
 }
 
 func isPrimary(keyset *secret.Keyset, sealed []byte) bool {

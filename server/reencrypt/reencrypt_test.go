@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,15 +22,15 @@ import (
 	"clientsd/server/tx"
 )
 
-// A registry is what a server keeps, with clients in it.
+// registry is the storage of a server, with clients in it.
 type registry struct {
 	*storage.Storage
 
 	secrets map[uuid.UUID]secret.Secret
-	rows    map[uuid.UUID]*ent.OAuthClient // as they were made
+	rows    map[uuid.UUID]*ent.OAuthClient // as they were created
 }
 
-// fill makes a registry of so many clients with a secret, and one without.
+// fill creates a registry of so many clients with a secret, and one without.
 func fill(t *testing.T, clients int) *registry {
 	t.Helper()
 	opened := storagetest.Open(t)
@@ -42,10 +43,10 @@ func fill(t *testing.T, clients int) *registry {
 	return r
 }
 
-// client is a client with a value in every field that must have one.
+// client returns a client with a value in every required field.
 func (r *registry) client(id uuid.UUID) *ent.OAuthClientCreate {
-	made := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
-	return r.DB.Write.OAuthClient.Create().SetID(id).SetOrganisation("acme").SetCreatedAt(made).SetUpdatedAt(made).
+	created := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	return r.DB.Write.OAuthClient.Create().SetID(id).SetOrganisation("acme").SetCreatedAt(created).SetUpdatedAt(created).
 		SetRevision(7).SetName("My OAuth App").SetRedirectURI("https://myapp.example.com/callback").
 		SetWebsiteURL("https://myapp.example.com").SetDescription("A sample").SetSupportsRefreshToken(true).
 		SetSupportsImplicitGrant(true).SetSupportsDeviceCodeGrant(true).SetSupportsCodeGrant(true).SetUsesManagedBuckets(true).
@@ -94,8 +95,8 @@ func (r *registry) read(t *testing.T) map[uuid.UUID]*ent.OAuthClient {
 	return byID
 }
 
-// wantSealedWith fails the test unless every secret opens, and nothing of the
-// rows but the sealing has changed.
+// wantSealedWith fails the test unless every secret opens and is sealed with the
+// key, and only the ciphertexts of the rows have changed.
 func (r *registry) wantSealedWith(t *testing.T, key uint32, except ...uuid.UUID) {
 	t.Helper()
 	rows := r.read(t)
@@ -109,7 +110,7 @@ func (r *registry) wantSealedWith(t *testing.T, key uint32, except ...uuid.UUID)
 		}
 		opened, err := r.Keyset.Open(id, rows[id].SecretDigest, rows[id].SecretSealed)
 		if err != nil || opened.Reveal() != plain.Reveal() {
-			t.Fatalf("client %s: the secret is not what it was, error %v", id, err)
+			t.Fatalf("client %s: the secret has changed, error %v", id, err)
 		}
 		if got, _ := secret.KeyOf(rows[id].SecretSealed); got != key {
 			t.Fatalf("client %s is sealed with key %d, want %d", id, got, key)
@@ -126,10 +127,10 @@ func (r *registry) rotate(t *testing.T) secret.Key {
 	return key
 }
 
-// run reseals all and returns how many clients it says it has looked at.
-func (r *registry) run(ctx context.Context) (result reencrypt.Result, looked int, err error) {
-	result, err = reencrypt.Run(ctx, r.DB.Transact, r.Keyset, func(n int) { looked += n })
-	return result, looked, err
+// run reseals everything, and returns how many clients progress was called with.
+func (r *registry) run(ctx context.Context) (result reencrypt.Result, clients int, err error) {
+	result, err = reencrypt.Run(ctx, r.DB.Read, r.DB.Transact, r.Keyset, func(n int) { clients += n })
+	return result, clients, err
 }
 
 func (r *registry) wantUsage(t *testing.T, want map[uint32]int) {
@@ -143,24 +144,24 @@ func (r *registry) wantUsage(t *testing.T, want map[uint32]int) {
 	}
 }
 
-// Beside the secrets a database holds a signing key and the keyset check.
+// others counts what is sealed and no secret: a signing key and the keyset check.
 const others = 2
 
-func TestRunSealsEverythingWithThePrimaryKey(t *testing.T) {
+func TestRun_SealsEverythingWithThePrimaryKey(t *testing.T) {
 	const clients = 430 // batches are of 200
 	r := fill(t, clients)
 	old := r.Keyset.Primary()
 	r.wantUsage(t, map[uint32]int{old: clients + others})
 	key := r.rotate(t)
-	result, looked, err := r.run(t.Context())
-	if diff := cmp.Diff(reencrypt.Result{Resealed: clients + 1}, result); diff != "" || err != nil || looked != clients+1 {
-		t.Errorf("looked at %d, error %v, result (-want +got):\n%s", looked, err, diff)
+	result, progressed, err := r.run(t.Context())
+	if diff := cmp.Diff(reencrypt.Result{Resealed: clients + 1}, result); diff != "" || err != nil || progressed != clients+1 {
+		t.Errorf("progress of %d clients, error %v, result (-want +got):\n%s", progressed, err, diff)
 	}
 	r.wantSealedWith(t, key.ID)
 	r.wantUsage(t, map[uint32]int{key.ID: clients + others})
 	result, _, err = r.run(t.Context())
 	if diff := cmp.Diff(reencrypt.Result{}, result); diff != "" || err != nil {
-		t.Errorf("once more: error %v, result (-want +got):\n%s", err, diff)
+		t.Errorf("again: error %v, result (-want +got):\n%s", err, diff)
 	}
 	if err := r.Keyset.Remove(old); err != nil {
 		t.Fatal(err)
@@ -187,15 +188,15 @@ func (r *registry) wantOpens(t *testing.T) {
 	}
 }
 
-func TestARunThatIsBrokenOffIsFinishedByTheNext(t *testing.T) {
+func TestRun_AfterAnInterruptedRun(t *testing.T) {
 	const clients = 430
 	r := fill(t, clients)
 	old, key := r.Keyset.Primary(), r.rotate(t)
-	ctx, breakOff := context.WithCancel(t.Context())
+	ctx, interrupt := context.WithCancel(t.Context())
 	batches := 0
-	_, err := reencrypt.Run(ctx, r.DB.Transact, r.Keyset, func(int) {
+	_, err := reencrypt.Run(ctx, r.DB.Read, r.DB.Transact, r.Keyset, func(int) {
 		if batches++; batches == 2 {
-			breakOff()
+			interrupt()
 		}
 	})
 	if !errors.Is(err, context.Canceled) || err.Error()[:len("reseal secrets: ")] != "reseal secrets: " {
@@ -206,14 +207,14 @@ func TestARunThatIsBrokenOffIsFinishedByTheNext(t *testing.T) {
 		t.Errorf("sealed rows by key: %v, error %v", usage, err)
 	}
 	result, _, err := r.run(t.Context())
-	if want := usage[old] - 1; result.Resealed != want || err != nil { // the check is sealed anew each time
-		t.Errorf("sealed %d anew, want %d, error %v", result.Resealed, want, err)
+	if want := usage[old] - 1; result.Resealed != want || err != nil { // the check is sealed again each time, and not counted
+		t.Errorf("resealed %d, want %d, error %v", result.Resealed, want, err)
 	}
 	r.wantSealedWith(t, key.ID)
 	r.wantUsage(t, map[uint32]int{key.ID: clients + others})
 }
 
-func TestDamagedRowsAreNamedAndDoNotStopTheOthers(t *testing.T) {
+func TestRun_DamagedRowsDoNotStopTheOthers(t *testing.T) {
 	const clients = 20
 	r := fill(t, clients)
 	old, key := r.Keyset.Primary(), r.rotate(t)
@@ -240,7 +241,7 @@ func (r *registry) damage(t *testing.T, id uuid.UUID, assignment string) {
 	}
 }
 
-func TestADamagedSigningKeyIsNamedWhenTheSecretsAreDone(t *testing.T) {
+func TestRun_DamagedSigningKey(t *testing.T) {
 	r := fill(t, 3)
 	key := r.rotate(t)
 	row, err := r.DB.Write.SigningKey.Query().Only(t.Context())
@@ -254,6 +255,39 @@ func TestADamagedSigningKeyIsNamedWhenTheSecretsAreDone(t *testing.T) {
 	want := "reseal signing keys: key " + row.ID + ": sealed data does not open"
 	if !errors.Is(err, secret.ErrDamaged) || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
+	}
+	r.wantSealedWith(t, key.ID)
+}
+
+// A rotation may store a newer secret after Run has read the row.
+func TestRun_ClientRotatedMeanwhile(t *testing.T) {
+	const clients = 3
+	r := fill(t, clients)
+	key := r.rotate(t)
+	rotated := slices.Collect(maps.Keys(r.secrets))[0]
+	rotate := func() {
+		plain := secret.Generate("sk_live_")
+		digest := secret.DigestOf(rotated, plain)
+		sealed, err := r.Keyset.Seal(rotated, digest, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.secrets[rotated] = plain
+		err = r.DB.Write.OAuthClient.UpdateOneID(rotated).SetSecretDigest(digest[:]).SetSecretSealed(sealed).Exec(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.rows = r.read(t)
+	}
+	once := sync.OnceFunc(rotate)
+	transact := func(ctx context.Context, body func(*ent.Tx) error) error {
+		once()
+		return r.DB.Transact(ctx, body)
+	}
+	result, err := reencrypt.Run(t.Context(), r.DB.Read, transact, r.Keyset, func(int) {})
+	want := reencrypt.Result{Resealed: clients - 1 + 1} // the other clients and the signing key
+	if diff := cmp.Diff(want, result); diff != "" || err != nil {
+		t.Errorf("error %v, result (-want +got):\n%s", err, diff)
 	}
 	r.wantSealedWith(t, key.ID)
 }

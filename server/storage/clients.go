@@ -43,10 +43,13 @@ func ClientPages(ctx context.Context, db *ent.Client, size int, columns []string
 				yield(nil, fmt.Errorf("list clients: %w", err))
 				return
 			}
-			if len(page) == 0 || !yield(page, nil) {
+			if len(page) == 0 {
 				return
 			}
 			after, more = page[len(page)-1].ID, len(page) == size
+			if !yield(page, nil) { // which owns the page
+				return
+			}
 		}
 	}
 }
