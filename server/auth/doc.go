@@ -1,9 +1,10 @@
 // Package auth says who is calling and what they may call.
 //
 // It owns the way from an Authorization header to a [Principal]: reading the
-// header ([BearerToken]), verifying the JWT ([Verifier]) and holding the keys
-// of remote issuers ([RemoteKeys]); and the table that says which scope each
-// procedure needs ([Rules]).
+// header ([BearerToken]), verifying the JWT ([Verifier]), reading the claims as
+// each issuer writes them ([TokenFormat]) and holding the keys of remote issuers
+// ([RemoteKeys]); and the table that says which scope each procedure needs
+// ([Rules]).
 //
 // Authentication is net/http middleware ([Middleware]), because connect-go
 // reads and inflates a request before any interceptor runs: without a good

@@ -147,14 +147,18 @@ func TestTokenFormat_Algorithms(t *testing.T) {
 			} else if err != nil {
 				t.Errorf("%s: %v", key.Algorithm(), err)
 			}
+			if key.ID == accepted.ID {
+				continue
+			}
 			// The key decides, not what the header says.
-			lie := key.Sign(t, goodClaims(nil), map[string]any{"alg": accepted.Algorithm()})
-			if p, err := verifier.Verify(t.Context(), lie); key.ID != accepted.ID && err == nil {
-				t.Errorf("%s that says it is %s: got %+v", key.Algorithm(), accepted.Algorithm(), p)
+			want := "the access token is signed with a key of its issuer that is not accepted"
+			if key.Private != nil && accepted.Private != nil { // one kind of key, two algorithms
+				want = "the signature of the access token is wrong"
 			}
-			if p, err := verifier.Verify(t.Context(), key.Sign(t, goodClaims(nil), map[string]any{"kid": accepted.ID})); err == nil && key.ID != accepted.ID {
-				t.Errorf("%s with the id of %s: got %+v", key.Algorithm(), accepted.Algorithm(), p)
-			}
+			p, err = verifier.Verify(t.Context(), key.Sign(t, goodClaims(nil), map[string]any{"alg": accepted.Algorithm()}))
+			wantTokenError(t, p, err, want)
+			p, err = verifier.Verify(t.Context(), key.Sign(t, goodClaims(nil), map[string]any{"kid": accepted.ID, "alg": accepted.Algorithm()}))
+			wantTokenError(t, p, err, "the signature of the access token is wrong")
 		}
 	}
 	cfg := newConfig(t)
