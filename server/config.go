@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"clientsd/server/api"
 	"clientsd/server/auth"
+	"clientsd/server/loopback"
 	"clientsd/server/reqctx"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
@@ -114,7 +115,7 @@ func (c Config) validateListener() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("--tls-cert and --tls-key: both or neither must be given")
 	}
-	if c.TLSCert == "" && !c.AllowPlaintext && !isLoopback(host) {
+	if c.TLSCert == "" && !c.AllowPlaintext && !loopback.Is(host) {
 		return fmt.Errorf("--addr %s: secrets would cross the network in plain text; "+
 			"give --tls-cert and --tls-key, or --allow-plaintext behind a proxy that encrypts", c.Addr)
 	}
@@ -151,7 +152,7 @@ func (c Config) withDefaults() Config {
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, 20*time.Second)
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	if len(c.APIs) == 0 {
-		c.APIs = apis
+		c.APIs = api.Names()
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -183,8 +184,8 @@ func validateBase(flag, text string) error {
 
 func validateAPIs(names []string) error {
 	for _, name := range names {
-		if !slices.Contains(apis, name) {
-			return fmt.Errorf("--api %q: must be one of %s", name, strings.Join(apis, ", "))
+		if !slices.Contains(api.Names(), name) {
+			return fmt.Errorf("--api %q: must be one of %s", name, strings.Join(api.Names(), ", "))
 		}
 	}
 	return nil
@@ -204,12 +205,4 @@ func validatePrefix(prefix string) error {
 		return fmt.Errorf("--secret-prefix %q: %w", prefix, err)
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
 }

@@ -9,24 +9,38 @@ import (
 	"connectrpc.com/grpcreflect"
 )
 
-// handleHealth mounts what load balancers ask: /livez, whether the process
-// answers; /readyz and grpc.health.v1, whether it can do its work.
-func (s *Server) handleHealth(mux *http.ServeMux) {
-	mux.HandleFunc(livePattern, func(w http.ResponseWriter, _ *http.Request) {
+// mountHealth mounts what load balancers ask: /livez, whether the process
+// answers; /readyz and grpc.health.v1, whether it can work.
+func (r *routes) mountHealth() {
+	r.mountOpen("GET ", "/livez", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
-	})
-	mux.HandleFunc(readyPattern, func(w http.ResponseWriter, r *http.Request) {
-		if reason := s.notReady(r.Context()); reason != "" {
+	}))
+	r.mountOpen("GET ", "/readyz", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if reason := r.notReady(req.Context()); reason != "" {
 			http.Error(w, reason, http.StatusServiceUnavailable)
 			return
 		}
-		_, _ = w.Write([]byte("ok\n" + s.remark()))
-	})
-	handleOpen(mux)(grpchealth.NewHandler(healthChecker{s}, withLimits()))
+		_, _ = w.Write([]byte("ok\n" + r.remark()))
+	}))
+	path, handler := grpchealth.NewHandler(healthChecker{r.Server}, r.stack.OpenOptions())
+	handler = r.stack.Open(handler)
+	r.mountOpen("", path+"Check", handler)
+	r.mountOpen("", path+"Watch", handler)
+	r.mux.Handle(path, handler)
 }
 
-// notReady is why the server cannot work now, or empty. It names no cause an
-// outsider could use; the log does.
+// mountReflection lets tools such as grpcurl and buf curl find the services. What
+// they learn is in the public proto files.
+func (r *routes) mountReflection() {
+	reflector := grpcreflect.NewStaticReflector(append([]string{grpchealth.HealthV1ServiceName}, r.services()...)...)
+	path, handler := grpcreflect.NewHandlerV1(reflector, r.stack.OpenOptions())
+	r.mountOpen("", path, r.stack.Open(handler))
+	path, handler = grpcreflect.NewHandlerV1Alpha(reflector, r.stack.OpenOptions())
+	r.mountOpen("", path, r.stack.Open(handler))
+}
+
+// notReady returns why the server cannot work now, or an empty string. Only the
+// log has the cause.
 func (s *Server) notReady(ctx context.Context) string {
 	if s.draining.Load() {
 		return "shutting down"
@@ -56,27 +70,12 @@ type healthChecker struct{ server *Server }
 // Check knows the empty name, which means the server, and each service.
 func (h healthChecker) Check(ctx context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
 	known := grpchealth.NewStaticChecker(h.server.services()...)
-	answer, err := known.Check(ctx, req)
+	resp, err := known.Check(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	if h.server.notReady(ctx) != "" {
-		answer.Status = grpchealth.StatusNotServing
+		resp.Status = grpchealth.StatusNotServing
 	}
-	return answer, nil
-}
-
-// handleReflection lets tools such as grpcurl and buf curl find the services.
-// What they learn is in the public proto files.
-func handleReflection(mux *http.ServeMux, services []string) {
-	reflector := grpcreflect.NewStaticReflector(append([]string{grpchealth.HealthV1ServiceName}, services...)...)
-	handle := handleOpen(mux)
-	handle(grpcreflect.NewHandlerV1(reflector, withLimits()))
-	handle(grpcreflect.NewHandlerV1Alpha(reflector, withLimits()))
-}
-
-// handleOpen mounts a service that needs no token, under the same bounds of
-// what it reads as those that do.
-func handleOpen(mux *http.ServeMux) func(path string, h http.Handler) {
-	return func(path string, h http.Handler) { mux.Handle(path, limitBody(h)) }
+	return resp, nil
 }

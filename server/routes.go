@@ -1,52 +1,74 @@
 package server
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
-	"connectrpc.com/connect"
-
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
+	"clientsd/server/api"
+	"clientsd/server/api/clientsd"
 	"clientsd/server/api/openapi"
 	"clientsd/server/api/vigilo"
+	"clientsd/server/api/xeonr"
 	"clientsd/server/api/zitadel"
 	"clientsd/server/auth"
+	"clientsd/server/oauthclient"
+	"clientsd/server/reqctx"
+	"clientsd/server/telemetry"
+	"clientsd/server/transport"
 )
 
-// Patterns of what is open to everybody, beside logos.
-const (
-	keysPattern    = "GET /.well-known/jwks.json"
-	openAPIPattern = "GET /openapi.yaml"
-	livePattern    = "GET /livez"
-	readyPattern   = "GET /readyz"
-)
+// noAPI stands for the API of a route that belongs to none.
+const noAPI = "none"
 
-// errBusy answers a call over the bound of calls at once.
-var errBusy = errors.New("too many calls at once, or shutting down: try again in a second")
-
-// apis are the names of the APIs that can be switched off, as --api takes them.
-var apis = []string{xeonrAPI, zitadel.API, vigilo.API}
-
-// routes says which handler answers which path. The REST APIs come before the
-// mux, which would redirect a path with an empty segment.
+// routes finds the handler of a path. Each handler is mounted with its route,
+// which names the request for metrics, traces, the log and events.
 type routes struct {
 	*Server
 
-	mux     *http.ServeMux
-	gate    auth.Gate
-	rules   auth.Rules
-	options []connect.HandlerOption
-
-	measured measured
+	mux   *http.ServeMux
+	rules auth.Rules
 
 	zitadelREST, vigilo http.Handler // nil: switched off
 }
 
-// ServeHTTP finds the handler of a path.
+// handler returns the handler of everything on the port.
+func (s *Server) handler() (http.Handler, error) {
+	verifier, err := s.verifier()
+	if err != nil {
+		return nil, err
+	}
+	tracing, err := s.telemetry.Interceptors()
+	if err != nil {
+		return nil, err
+	}
+	rules := auth.NewRules(s.config.SecretReadScope)
+	s.stack = transport.NewStack(transport.Config{
+		Verifier:      verifier,
+		Rules:         rules,
+		Failures:      s.failures,
+		Timeout:       s.config.Timeout,
+		MaxInFlight:   s.config.MaxInFlight,
+		MessageLimits: map[string]int64{apiv1connect.ClientsServiceUploadClientLogoProcedure: xeonr.UploadLimit},
+		Cacheable:     []string{apiv1connect.ClientsServiceGetPublicClientsProcedure},
+		CORSOrigins:   s.config.CORSOrigins,
+		CORSHeaders:   []string{zitadel.OrganisationHeader},
+		Observe:       s.telemetry.Middleware(describe),
+		Interceptors:  tracing,
+		Log:           s.config.Log,
+	})
+	routes := &routes{Server: s, mux: http.NewServeMux(), rules: rules}
+	if err := routes.mount(); err != nil {
+		return nil, err
+	}
+	return s.stack.Handler(routes), nil
+}
+
+// ServeHTTP passes a request on to its handler. The REST APIs come before the mux,
+// which would redirect a path with an empty segment.
 func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case r.vigilo != nil && vigilo.Owns(req):
@@ -59,19 +81,24 @@ func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *routes) mount() error {
-	r.rpc(clientsdv1connect.NewSecretsServiceHandler(&secretsService{store: r.store, failures: r.failures, matched: r.countMatches()}, r.options...))
-	if r.serves(xeonrAPI) {
-		r.rpc(apiv1connect.NewClientsServiceHandler(newClientsService(r.store, r.url, r.answers), r.options...))
+	options := r.stack.HandlerOptions()
+	own := &clientsd.Service{Store: r.store, Failures: r.failures, Verified: r.countMatches()}
+	path, handler := clientsdv1connect.NewSecretsServiceHandler(own, options...)
+	r.mountService(api.Clientsd, path, handler)
+	if r.serves(api.Xeonr) {
+		path, handler = apiv1connect.NewClientsServiceHandler(xeonr.NewService(r.store, r.url), options...)
+		r.mountService(api.Xeonr, path, handler)
 	}
-	if r.serves(vigilo.API) {
+	if r.serves(api.Vigilo) {
 		r.mountVigilo()
 	}
-	r.mux.HandleFunc(logoPattern, serveLogo(r.store, r.config.Log))
-	r.mux.HandleFunc(keysPattern, r.serveJWKS)
-	r.mux.Handle(openAPIPattern, openapi.Handler())
-	r.handleHealth(r.mux)
-	handleReflection(r.mux, r.services())
-	if !r.serves(zitadel.API) {
+	r.mountOpen("GET ", xeonr.LogoPattern, xeonr.ServeLogo(r.store, r.config.Log))
+	r.mountOpen("GET ", "/.well-known/jwks.json", http.HandlerFunc(r.serveJWKS))
+	r.mountOpen("GET ", "/openapi.yaml", openapi.Handler())
+	r.mountHealth()
+	r.mountReflection()
+	r.telemetry.Register(unknown())
+	if !r.serves(api.Zitadel) {
 		return nil
 	}
 	return r.mountZitadel()
@@ -79,52 +106,106 @@ func (r *routes) mount() error {
 
 func (r *routes) mountVigilo() {
 	handler := &vigilo.Handler{
-		Store:    r.store,
-		Gate:     r.gate,
-		Denied:   r.denied,
-		Answered: answered,
-		Log:      r.config.Log,
-		Timeout:  r.config.Timeout,
+		Store:        r.store,
+		Gate:         r.stack.Gate(),
+		Denied:       r.stack.Denied,
+		RecordResult: transport.RecordResult,
+		Log:          r.config.Log,
+		Timeout:      r.config.Timeout,
 	}
-	r.vigilo = r.places.limit(handler.Busy)(limitBody(handler))
+	r.vigilo = r.named(reqctx.Route{API: api.Vigilo, Method: vigilo.Path, Rotates: true}, r.stack.REST(handler, handler.Busy))
 }
 
-func (r *routes) mountZitadel() (err error) {
+func (r *routes) mountZitadel() error {
 	service := &zitadel.Service{Store: r.store}
-	r.rpc(managementv1connect.NewManagementServiceHandler(service, r.options...))
-	rest, err := zitadel.NewREST(service, messageLimit, r.options...)
+	path, handler := managementv1connect.NewManagementServiceHandler(service, r.stack.HandlerOptions()...)
+	r.mountService(api.Zitadel, path, handler)
+	rest, err := zitadel.NewREST(service, transport.MessageLimit, r.stack.HandlerOptions()...)
 	if err != nil {
 		return err
 	}
-	busy := func(w http.ResponseWriter, _ *http.Request) { zitadel.WriteError(w, unavailable(errBusy)) }
+	busy := func(w http.ResponseWriter, _ *http.Request) { zitadel.WriteError(w, transport.Busy()) }
 	refuse := func(w http.ResponseWriter, _ *http.Request, err error) { zitadel.WriteError(w, auth.ConnectError(err)) }
-	r.zitadelREST = r.places.limit(busy)(auth.Guard(r.gate, refuse)(limitBody(rest)))
+	guarded := auth.Guard(r.stack.Gate(), refuse)(rest)
+	r.zitadelREST = r.named(reqctx.Route{API: api.Zitadel, Method: zitadel.RESTPrefix, Rotates: true}, r.stack.REST(guarded, busy))
 	return nil
 }
 
-// rpc mounts the service of a generated handler behind everything that comes
-// before a call's body is read.
-func (r *routes) rpc(path string, handler http.Handler) {
-	writer := connect.NewErrorWriter(r.options...)
-	busy := func(w http.ResponseWriter, req *http.Request) {
-		_ = writer.Write(w, req, unavailable(errBusy)) // a caller who has gone needs no answer
+// mountService mounts a generated handler: each procedure with its route, and
+// without one whatever else is asked for under its path.
+func (r *routes) mountService(name, path string, handler http.Handler) {
+	handler = r.stack.Service(handler)
+	for procedure := range r.rules {
+		if strings.HasPrefix(procedure, path) {
+			route := reqctx.Route{API: name, Method: procedure[1:], Rotates: rotates(procedure)}
+			r.mux.Handle(procedure, r.named(route, handler))
+		}
 	}
-	authenticated := auth.Middleware(r.gate, r.rules, r.options...)
-	r.mux.Handle(path, r.places.limit(busy)(authenticated(limitBody(checkQuery(writer, handler)))))
+	r.mux.Handle(path, handler)
+}
+
+// mountOpen mounts a handler that belongs to no API.
+func (r *routes) mountOpen(method, path string, handler http.Handler) {
+	r.mux.Handle(method+path, r.named(reqctx.Route{API: noAPI, Method: path}, handler))
+}
+
+// named counts the requests that come to handler under its route.
+func (r *routes) named(route reqctx.Route, handler http.Handler) http.Handler {
+	r.telemetry.Register(telemetry.Route(route))
+	return route.Handler(handler)
+}
+
+func rotates(procedure string) bool {
+	return procedure == apiv1connect.ClientsServiceRegenerateSecretProcedure ||
+		procedure == managementv1connect.ManagementServiceRegenerateOIDCClientSecretProcedure
+}
+
+// unknown is the route of a request that came to no mounted handler: a caller who
+// invents paths creates no new name.
+func unknown() telemetry.Route { return telemetry.Route{API: noAPI, Method: "unknown"} }
+
+// describe reports a request that was answered.
+func describe(r *http.Request) telemetry.Call {
+	ctx := r.Context()
+	route := telemetry.Route(reqctx.RouteOf(ctx))
+	if route == (telemetry.Route{}) {
+		route = unknown()
+	}
+	result := reqctx.ResultOf(ctx)
+	return telemetry.Call{Route: route, ID: reqctx.ID(ctx), Code: result.Code, SecretReleased: result.SecretReleased}
 }
 
 func (s *Server) serves(name string) bool { return slices.Contains(s.config.APIs, name) }
 
-// services are what health and reflection speak of.
+// services returns the names that health and reflection know.
 func (s *Server) services() []string {
 	names := []string{clientsdv1connect.SecretsServiceName}
-	if s.serves(xeonrAPI) {
+	if s.serves(api.Xeonr) {
 		names = append(names, apiv1connect.ClientsServiceName)
 	}
-	if s.serves(zitadel.API) {
+	if s.serves(api.Zitadel) {
 		names = append(names, managementv1connect.ManagementServiceName)
 	}
 	return names
 }
 
-func unavailable(err error) *connect.Error { return connect.NewError(connect.CodeUnavailable, err) }
+// countMatches returns a function that counts the results of verifications.
+func (s *Server) countMatches() func(oauthclient.Match) {
+	none, current, previous := s.telemetry.Verifications("none"), s.telemetry.Verifications("current"), s.telemetry.Verifications("previous")
+	return func(match oauthclient.Match) {
+		switch match {
+		case oauthclient.MatchCurrent:
+			current.Inc()
+		case oauthclient.MatchPrevious:
+			previous.Inc()
+		default:
+			none.Inc()
+		}
+	}
+}
+
+func (s *Server) serveJWKS(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, _ = w.Write(s.issuer.JWKS(r.Context())) // the caller may have gone
+}

@@ -3,17 +3,13 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/http2"
 
 	"clientsd/server/abuse"
 	"clientsd/server/auth"
@@ -22,9 +18,10 @@ import (
 	"clientsd/server/oauthclient"
 	"clientsd/server/storage"
 	"clientsd/server/telemetry"
+	"clientsd/server/transport"
 )
 
-// A Server is the service, opened and bound to its address.
+// Server is the service, opened and bound to its address.
 type Server struct {
 	config   Config
 	storage  *storage.Storage
@@ -32,19 +29,17 @@ type Server struct {
 	remotes  []*auth.RemoteKeys
 	store    *oauthclient.Store
 	listener net.Listener
-	places   places
-	answers  answers
 	url      string
-	failures *abuse.Throttle
-	denials  *abuse.DenialLog
+	failures *abuse.Failures
+	stack    *transport.Stack
 	draining atomic.Bool
 
 	telemetry *telemetry.Telemetry
 }
 
-// New opens keyset and database, and only then binds the address: whoever
-// reaches the port reaches a server that has what it needs. It does not answer
-// before Run.
+// New opens keyset and database, and only then binds the address: a caller who
+// reaches the port reaches a server that has what it needs. The server answers
+// once Run is called.
 //
 // Errors: those of Config.Validate, of [telemetry.New] and of [storage.Open], or
 // an address is taken.
@@ -53,41 +48,36 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, err
 	}
 	config = config.withDefaults()
-	s := &Server{
-		config:   config,
-		failures: abuse.NewThrottle(config.FailureRate, config.Clock),
-		denials:  abuse.NewDenialLog(config.Log),
-		places:   make(places, config.MaxInFlight),
-	}
+	s := &Server{config: config, failures: abuse.New(config.FailureRate, config.Clock, config.Log)}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close(ctx))
 	}
 	return s, nil
 }
 
-// URL is where the service is reached: the configured public URL, or the
+// URL returns where the service is reached: the configured public URL, or the
 // address it listens on.
 func (s *Server) URL() string { return s.url }
 
-// Issuer is the built-in issuer. Its tokens are accepted only if the
+// Issuer returns the built-in issuer. Its tokens are accepted only if the
 // configuration names no other.
 func (s *Server) Issuer() *issuer.Issuer { return s.issuer }
 
-// MetricsURL is where Prometheus finds the metrics, or empty if it does not.
+// MetricsURL returns where Prometheus finds the metrics, or an empty string.
 func (s *Server) MetricsURL() string { return s.telemetry.URL() }
 
-// Storage is what the server has opened, for those who tell people about it.
+// Storage returns what the server has opened, so that commands can describe it.
 func (s *Server) Storage() *storage.Storage { return s.storage }
 
-// Run answers until ctx ends. Then it says on /readyz that it is not ready,
-// lets running calls finish, closes the database and returns nil; an error
-// tells what kept it from serving or from finishing in time.
+// Run answers until ctx ends. Then /readyz says that the server is not ready,
+// running calls finish, and Run closes the database and returns nil. An error says
+// what kept it from serving or from finishing in time.
 func (s *Server) Run(ctx context.Context) error {
 	handler, err := s.handler()
 	if err != nil {
 		return errors.Join(err, s.close(ctx))
 	}
-	httpServer, err := s.httpServer(handler)
+	httpServer, err := transport.NewHTTPServer(handler, s.config.Log)
 	if err != nil {
 		return errors.Join(err, s.close(ctx))
 	}
@@ -103,15 +93,15 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, s.close(ctx))
 }
 
-// runBackground runs what goes on beside the calls until stop is called, which
-// returns once all of it has ended: what was denied last is in the log then.
+// runBackground runs what goes on alongside the calls. stop ends it and waits: the
+// last denials are in the log then.
 func (s *Server) runBackground(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	for _, remote := range s.remotes {
 		running.Go(func() { remote.Run(ctx) })
 	}
-	running.Go(func() { s.denials.Run(ctx) })
+	running.Go(func() { s.failures.Run(ctx) })
 	running.Go(func() { s.telemetry.Run(ctx) })
 	return func() {
 		cancel()
@@ -120,9 +110,6 @@ func (s *Server) runBackground(ctx context.Context) (stop func()) {
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
-	if s.answers, err = newAnswers(); err != nil {
-		return err
-	}
 	if s.telemetry, err = telemetry.New(ctx, s.config.telemetry()); err != nil {
 		return err
 	}
@@ -154,7 +141,20 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.url = cmp.Or(s.config.PublicURL, s.scheme()+"://"+s.listener.Addr().String())
-	return s.watch(ctx)
+	return s.openTelemetry(ctx)
+}
+
+// openTelemetry registers the gauges and binds the address of the metrics.
+func (s *Server) openTelemetry(ctx context.Context) error {
+	database := telemetry.Database{Pools: s.storage.DB.Pools(), OldestSecret: s.store.OldestSecret, Clock: s.config.Clock}
+	if s.storage.DatabaseFile != "" {
+		database.WALFile = s.storage.DatabaseFile + "-wal"
+	}
+	s.telemetry.RegisterGauges(database)
+	if s.config.MetricsAddr == "" {
+		return nil
+	}
+	return s.telemetry.Listen(ctx, s.config.MetricsAddr)
 }
 
 func (s *Server) scheme() string {
@@ -162,35 +162,6 @@ func (s *Server) scheme() string {
 		return "https"
 	}
 	return "http"
-}
-
-// httpServer speaks HTTP/1.1 and HTTP/2 on one port, with and without TLS. The
-// bounds of HTTP/2 come from golang.org/x/net, which is updated with the module
-// and not with the toolchain.
-func (s *Server) httpServer(handler http.Handler) (*http.Server, error) {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{
-		Handler:           handler,
-		Protocols:         protocols,
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
-	}
-	err := http2.ConfigureServer(server, &http2.Server{ //nolint:staticcheck // see above: deprecated in favour of the toolchain's copy
-		MaxConcurrentStreams: maxStreams,
-		IdleTimeout:          idleTimeout,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("configure HTTP/2: %w", err)
-	}
-	return server, nil
 }
 
 func (s *Server) serve(httpServer *http.Server) (err error) {
@@ -205,16 +176,16 @@ func (s *Server) serve(httpServer *http.Server) (err error) {
 	return fmt.Errorf("serve: %w", err)
 }
 
-// drain tells balancers that the server is not ready, and goes on until they can
-// have noticed. Then it tells new calls to come back, to another replica, while
-// those that run finish. Only then it stops listening: until the last answer
-// somebody may ask /readyz.
+// drain reports on /readyz that the server is not ready, and keeps serving until
+// balancers can have noticed. Then it refuses new calls, which go to another
+// replica, while running calls finish. It stops listening last: until then somebody
+// may ask /readyz.
 func (s *Server) drain(ctx context.Context, httpServer *http.Server) error {
 	s.draining.Store(true)
 	time.Sleep(s.config.ShutdownDelay)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.DrainTimeout)
 	defer cancel()
-	s.places.takeAll(ctx)
+	s.stack.Drain(ctx)
 	if err := httpServer.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("drain: calls still ran after %v: %w", s.config.DrainTimeout, err), httpServer.Close())
 	}

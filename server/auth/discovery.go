@@ -5,13 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
+
+	"clientsd/server/loopback"
 )
 
 const (
@@ -45,15 +46,11 @@ func parseEndpoint(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%.100q is not an absolute URL", raw)
 	case endpoint.User != nil, strings.Contains(raw, "#"):
 		return nil, fmt.Errorf("the URL of %s has a user or a fragment", endpoint.Host)
-	case endpoint.Scheme == "https", endpoint.Scheme == "http" && isLoopback(host):
+	case endpoint.Scheme == "https", endpoint.Scheme == "http" && loopback.Is(host):
 		return endpoint, nil
 	default:
 		return nil, fmt.Errorf("%.100q is neither https nor http to a loopback host", raw)
 	}
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 // discover returns the URL of the key set from the issuer's metadata.

@@ -77,17 +77,6 @@ type Logo struct {
 	Hash string
 }
 
-// ParseID reads the id of a client in a path or a message: the 36 characters of RFC
-// 9562, in capitals or not. No client has another id: ErrNotFound. [uuid.Parse]
-// accepts other spellings too, and any two characters around an id.
-func ParseID(text string) (uuid.UUID, error) {
-	id, err := uuid.Parse(text)
-	if err != nil || len(text) != len(uuid.UUID{}.String()) {
-		return uuid.Nil, ErrNotFound
-	}
-	return id, nil
-}
-
 // now returns the time that goes into the database: UTC, in microseconds, which
 // every database we run on can hold.
 func (s *Store) now() time.Time {

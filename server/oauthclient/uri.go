@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"clientsd/server/loopback"
 )
 
 // violations collects what is wrong with an input, so that a caller learns of
@@ -153,7 +155,7 @@ func webProblem(u *url.URL) string {
 	switch {
 	case u.Hostname() == "":
 		return "must name a host"
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.Is(u.Hostname()):
 		return "must be https: http is allowed for a loopback host only"
 	default:
 		return hostProblem(u)
@@ -197,14 +199,4 @@ func isName(host string) bool {
 
 func isNotNameRune(r rune) bool {
 	return r != '-' && r != '_' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
-}
-
-// isLoopback accepts localhost and the loopback addresses, spelt as such: no
-// name is looked up.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
 }

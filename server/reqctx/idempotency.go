@@ -10,22 +10,22 @@ import (
 	"clientsd/server/oauthclient"
 )
 
-// IdempotencyHeader names a call, so that it can be repeated without being done
-// again: an HTTP header, and metadata of gRPC.
+// IdempotencyHeader carries the idempotency key of a call: an HTTP header, and
+// metadata of gRPC.
 const IdempotencyHeader = "Idempotency-Key"
 
-// IdempotencyKey is the key of a request, or the zero key if it has none.
+// IdempotencyKey returns the key of a request, or the zero key if it has none.
 //
-// Errors: Invalid for a key that is none, and for more than one.
+// Errors: Invalid for a malformed key and for more than one.
 func IdempotencyKey(header http.Header) (oauthclient.IdempotencyKey, error) {
 	switch values := header.Values(IdempotencyHeader); len(values) {
 	case 0:
 		return oauthclient.IdempotencyKey{}, nil
 	case 1:
-		// HTTP/1.1 takes the space around a value away, HTTP/2 leaves it there.
+		// HTTP/1.1 removes the space around a value, HTTP/2 keeps it.
 		return oauthclient.ParseIdempotencyKey(textproto.TrimString(values[0]))
 	default:
-		return oauthclient.ParseIdempotencyKey("") // which of them?
+		return oauthclient.ParseIdempotencyKey("") // nobody knows which one counts
 	}
 }
 

@@ -7,14 +7,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// LogHandler adds to each line about a call which one it is about: request_id
-// and, if the call is traced, trace_id and span_id. The line must have been
-// logged with the context of the call.
+// LogHandler adds request_id to each line about a request and, if it is traced,
+// trace_id and span_id. The line must be logged with the context of the request.
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ slog.Handler }
 
-// Handle adds what is known of the call.
+// Handle adds the ids of the request.
 func (h logHandler) Handle(ctx context.Context, line slog.Record) error {
 	line = line.Clone()
 	if id := ID(ctx); id != "" {
@@ -31,8 +30,8 @@ func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return logHandler{h.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup keeps the handler around the one it wraps. What it adds is then in
-// the group.
+// WithGroup keeps the handler around the one it wraps. The ids are in the group
+// then.
 func (h logHandler) WithGroup(name string) slog.Handler {
 	return logHandler{h.Handler.WithGroup(name)}
 }

@@ -14,7 +14,7 @@ import (
 	"clientsd/server/reqctx"
 )
 
-// call17 is the context of a call, traced or not.
+// call17 returns the context of a request, traced or not.
 func call17(t *testing.T, flags trace.TraceFlags) context.Context {
 	t.Helper()
 	ctx, _ := identified(t, func(r *http.Request) { r.Header.Set(reqctx.IDHeader, "call-17") })
@@ -23,7 +23,7 @@ func call17(t *testing.T, flags trace.TraceFlags) context.Context {
 	}))
 }
 
-func TestALineAboutACallSaysWhichOneItIs(t *testing.T) {
+func TestLogHandler_AddsTheIDs(t *testing.T) {
 	const traceID, spanID = "00000000000000000000000000000001", "0000000000000002"
 	for name, tt := range map[string]struct {
 		ctx  context.Context //nolint:containedctx // what differs from test to test
@@ -66,7 +66,7 @@ func TestALineAboutACallSaysWhichOneItIs(t *testing.T) {
 	}
 }
 
-func TestALevelThatIsOffStaysOff(t *testing.T) {
+func TestLogHandler_KeepsTheLevel(t *testing.T) {
 	var text bytes.Buffer
 	slog.New(reqctx.LogHandler(slog.NewJSONHandler(&text, nil))).DebugContext(call17(t, 0), "line")
 	if text.Len() > 0 {
@@ -74,21 +74,25 @@ func TestALevelThatIsOffStaysOff(t *testing.T) {
 	}
 }
 
-func TestTheResultOfACallIsWhatWasSetLast(t *testing.T) {
+func TestResult_IsWhatWasNotedLast(t *testing.T) {
 	ctx, _ := identified(t, func(*http.Request) {})
-	if got := reqctx.ResultOf(ctx); got != (reqctx.Result{}) {
-		t.Errorf("at first: got %+v", got)
+	want := func(name string, want reqctx.Result) {
+		t.Helper()
+		if got := reqctx.ResultOf(ctx); got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
 	}
-	reqctx.SetResult(ctx, reqctx.Result{Code: "internal"})
-	want := reqctx.Result{Code: "ok", SecretReleased: true}
-	reqctx.SetResult(context.WithoutCancel(ctx), want)
-	if got := reqctx.ResultOf(ctx); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
+	want("at first", reqctx.Result{})
+	reqctx.SetSecretReleased(ctx)
+	reqctx.SetCode(context.WithoutCancel(ctx), reqctx.OK)
+	want("a secret", reqctx.Result{Code: "ok", SecretReleased: true})
+	reqctx.SetCode(ctx, "internal")
+	want("a failure after that", reqctx.Result{Code: "internal"})
 }
 
-func TestOutsideOfACallThereIsNoResult(t *testing.T) {
-	reqctx.SetResult(t.Context(), reqctx.Result{Code: "ok"})
+func TestResult_OutsideARequestIsEmpty(t *testing.T) {
+	reqctx.SetCode(t.Context(), reqctx.OK)
+	reqctx.SetSecretReleased(t.Context())
 	if got := reqctx.ResultOf(t.Context()); got != (reqctx.Result{}) {
 		t.Errorf("got %+v", got)
 	}

@@ -1,5 +1,8 @@
-// Package reqctx knows which call this is: its id, where it came from and, from
-// the access token, who makes it. Every API takes its oauthclient.Caller here.
+// Package reqctx holds what is known about a request: its id, where it came from,
+// its route, the caller that the access token names, and its result.
+//
+// Every API takes its [oauthclient.Caller] from here. The package must not know
+// which routes there are or how a call is authenticated.
 package reqctx
 
 import (
@@ -14,8 +17,8 @@ import (
 	"clientsd/server/oauthclient"
 )
 
-// IDHeader carries the id of a call, in the request if the caller has chosen
-// one, and in every answer.
+// IDHeader carries the id of a request: in the request if the caller chose one,
+// and in every answer.
 const IDHeader = "X-Request-Id"
 
 // acceptedID is what a caller may choose: nothing that could break out of a log
@@ -24,13 +27,14 @@ var acceptedID = regexp.MustCompile(`^[0-9A-Za-z._-]{1,64}$`)
 
 type info struct {
 	id, address string
+	route       Route
 	result      Result
 }
 
 type contextKey struct{}
 
-// Identify gives every request an id, its own if it has an acceptable one, and
-// puts it into the answer.
+// Identify gives every request an id and puts it into the answer. It keeps an
+// acceptable id that the caller chose.
 func Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(IDHeader)
@@ -43,15 +47,15 @@ func Identify(next http.Handler) http.Handler {
 	})
 }
 
-// ID is the id of the call, or empty outside of one.
+// ID returns the id of the request, or an empty string outside a request.
 func ID(ctx context.Context) string { return infoOf(ctx).id }
 
-// Address is where the call came from, or empty outside of one.
+// Address returns where the request came from, or an empty string outside a request.
 func Address(ctx context.Context) string { return infoOf(ctx).address }
 
-// Caller is who makes this call, through the named API. Without an access
-// token it is the zero Caller, which sees no client.
-func Caller(ctx context.Context, api string) oauthclient.Caller {
+// Caller returns who makes this call, through the API of its route. Without an
+// access token it is the zero Caller, which sees no client.
+func Caller(ctx context.Context) oauthclient.Caller {
 	principal, ok := auth.PrincipalFrom(ctx)
 	if !ok {
 		return oauthclient.Caller{}
@@ -66,11 +70,11 @@ func Caller(ctx context.Context, api string) oauthclient.Caller {
 		Admin:             principal.HasScope(auth.ScopeAdmin),
 		RequestID:         i.id,
 		Address:           i.address,
-		API:               api,
+		API:               i.route.API,
 	}
 }
 
-// infoOf is what Identify knows of the call; outside of one, nothing.
+// infoOf returns what Identify knows of the request; outside a request, nothing.
 func infoOf(ctx context.Context) *info {
 	if i, ok := ctx.Value(contextKey{}).(*info); ok {
 		return i

@@ -18,19 +18,22 @@ import (
 	"clientsd/server/reqctx"
 )
 
-// identified is the context of a request that went through Identify, and the
-// header of its answer.
+// route is what the requests of these tests ask for.
+var route = reqctx.Route{API: "xeonr", Method: "service/Method"}
+
+// identified returns the context of a request that went through Identify and
+// reached a handler of the route, and the header of its answer.
 func identified(t *testing.T, change func(*http.Request)) (context.Context, http.Header) {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
 	change(request)
 	recorder := httptest.NewRecorder()
 	var served *http.Request
-	reqctx.Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { served = r })).ServeHTTP(recorder, request)
+	reqctx.Identify(route.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { served = r }))).ServeHTTP(recorder, request)
 	return served.Context(), recorder.Header()
 }
 
-func TestIdentifyKeepsAnIDThatIsHarmless(t *testing.T) {
+func TestIdentify_KeepsAHarmlessID(t *testing.T) {
 	for name, tt := range map[string]struct {
 		sent []string
 		kept bool
@@ -60,14 +63,14 @@ func TestIdentifyKeepsAnIDThatIsHarmless(t *testing.T) {
 	}
 }
 
-func TestEveryCallHasAnIDOfItsOwn(t *testing.T) {
+func TestIdentify_GivesEveryRequestItsOwnID(t *testing.T) {
 	first, _ := identified(t, func(*http.Request) {})
 	second, _ := identified(t, func(*http.Request) {})
 	if reqctx.ID(first) == reqctx.ID(second) {
-		t.Errorf("two calls have the id %s", reqctx.ID(first))
+		t.Errorf("two requests have the id %s", reqctx.ID(first))
 	}
 	if got := reqctx.ID(t.Context()); got != "" {
-		t.Errorf("outside of a call: got id %q", got)
+		t.Errorf("outside a request: got id %q", got)
 	}
 }
 
@@ -93,7 +96,7 @@ func authenticated(ctx context.Context, t *testing.T, scopes string) context.Con
 	return auth.WithPrincipal(ctx, principal)
 }
 
-func TestCallerIsWhoTheTokenNames(t *testing.T) {
+func TestCaller_IsTheOneTheTokenNames(t *testing.T) {
 	for name, tt := range map[string]struct{ remote, address string }{
 		"IPv4":              {"192.0.2.1:1234", "192.0.2.1"},
 		"IPv6":              {"[2001:db8::1]:1234", "2001:db8::1"},
@@ -109,7 +112,7 @@ func TestCallerIsWhoTheTokenNames(t *testing.T) {
 				Organisation: "acme", TokenOrganisation: "acme", Issuer: "https://issuer.example.com", Subject: "urn:xeonr:user:1",
 				ClientID: "console", Admin: true, RequestID: "call-1", Address: tt.address, API: "xeonr",
 			}
-			if diff := cmp.Diff(want, reqctx.Caller(authenticated(ctx, t, "oauth:clients:read admin"), "xeonr")); diff != "" {
+			if diff := cmp.Diff(want, reqctx.Caller(authenticated(ctx, t, "oauth:clients:read admin"))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -117,19 +120,41 @@ func TestCallerIsWhoTheTokenNames(t *testing.T) {
 }
 
 // Without a token a caller belongs to no organisation, and so sees no client.
-func TestCallerWithoutATokenIsNobody(t *testing.T) {
+func TestCaller_WithoutTokenIsNobody(t *testing.T) {
 	ctx, _ := identified(t, func(*http.Request) {})
-	if diff := cmp.Diff(oauthclient.Caller{}, reqctx.Caller(ctx, "xeonr")); diff != "" {
+	if diff := cmp.Diff(oauthclient.Caller{}, reqctx.Caller(ctx)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestCallerIsAnAdminByThatScopeOnly(t *testing.T) {
+func TestCaller_IsAdminByThatScopeOnly(t *testing.T) {
 	for scopes, want := range map[string]bool{
 		"admin": true, "oauth:clients:manage admin": true, "": false, "oauth:clients:manage": false, "Admin": false, "admin:read": false,
 	} {
-		if got := reqctx.Caller(authenticated(t.Context(), t, scopes), "xeonr").Admin; got != want {
+		if got := reqctx.Caller(authenticated(t.Context(), t, scopes)).Admin; got != want {
 			t.Errorf("scopes %q: got Admin %v, want %v", scopes, got, want)
 		}
+	}
+}
+
+func TestRoute_NamesARequestInTheLog(t *testing.T) {
+	for want, route := range map[string]reqctx.Route{
+		"no procedure":    {},
+		"/service/Method": {API: "xeonr", Method: "service/Method", Rotates: true},
+		"vigilo":          {API: "vigilo", Method: "/clients/{client_id}"},
+	} {
+		if got := route.String(); got != want {
+			t.Errorf("%#v: got %q, want %q", route, got, want)
+		}
+	}
+}
+
+func TestRouteOf_IsWhatTheHandlerWasMountedWith(t *testing.T) {
+	ctx, _ := identified(t, func(r *http.Request) { r.URL.Path = "/of/the/caller" })
+	if got := reqctx.RouteOf(ctx); got != route {
+		t.Errorf("got %+v, want %+v", got, route)
+	}
+	if got := reqctx.RouteOf(t.Context()); got != (reqctx.Route{}) {
+		t.Errorf("outside a request: got %+v", got)
 	}
 }

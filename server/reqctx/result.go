@@ -2,18 +2,28 @@ package reqctx
 
 import "context"
 
-// A Result is what has come of a call, for who measures it.
+// OK is the Code of a call that went well.
+const OK = "ok"
+
+// Result is the outcome of a call, for metrics.
 type Result struct {
-	// Code is "ok" or the name of the Connect code that the caller is told, on
-	// the APIs that have other words too. Empty: nobody has said.
+	// Code is OK or the name of a Connect code, also for APIs with other codes.
+	// Empty: the status of the answer decides.
 	Code string
-	// SecretReleased says that the answer carries a secret.
+	// SecretReleased reports that the answer carries a secret.
 	SecretReleased bool
 }
 
-// SetResult says what has come of the call. Outside of a call it does nothing.
-// Only the goroutine that serves the call may say so, and ask.
-func SetResult(ctx context.Context, result Result) { infoOf(ctx).result = result }
+// SetCode notes how the call ended. A call that failed released no secret. Only
+// the goroutine that serves the call may use it, as all of this file.
+func SetCode(ctx context.Context, code string) {
+	result := &infoOf(ctx).result
+	result.Code = code
+	result.SecretReleased = result.SecretReleased && code == OK
+}
 
-// ResultOf is what SetResult was last told, or the zero Result.
+// SetSecretReleased notes that the answer carries a secret.
+func SetSecretReleased(ctx context.Context) { infoOf(ctx).result.SecretReleased = true }
+
+// ResultOf returns what was noted, or the zero Result.
 func ResultOf(ctx context.Context) Result { return infoOf(ctx).result }

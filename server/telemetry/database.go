@@ -32,8 +32,10 @@ type Database struct {
 	Clock func() time.Time
 }
 
-// Watch adds the metrics of a database. It belongs before Run, once.
-func (t *Telemetry) Watch(db Database) {
+// RegisterGauges exports the metrics of a database: its pools, the size of its
+// write-ahead log and the age of the oldest secret. It must be called before Run,
+// once.
+func (t *Telemetry) RegisterGauges(db Database) {
 	for name, pool := range db.Pools {
 		t.registry.MustRegister(collectors.NewDBStatsCollector(pool, name))
 	}

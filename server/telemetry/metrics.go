@@ -11,8 +11,9 @@ import (
 // codeOK is the code of a call that went well; the others are Connect's.
 const codeOK = "ok"
 
-// metrics are those of calls. Labels hold words of ours only: see [Route].
+// metrics are those of calls. Labels hold the server's own words only: see [Route].
 type metrics struct {
+	succeeded     map[Route]prometheus.Observer // the series of durations with codeOK
 	inFlight      prometheus.Gauge
 	durations     *prometheus.HistogramVec
 	rotations     *prometheus.CounterVec
@@ -27,6 +28,7 @@ func newMetrics(registry *prometheus.Registry, version string) metrics {
 	})
 	build.Set(1)
 	m := metrics{
+		succeeded: make(map[Route]prometheus.Observer),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "clientsd_calls_in_flight", Help: "Requests that are being answered.",
 		}),
@@ -52,27 +54,25 @@ func newMetrics(registry *prometheus.Registry, version string) metrics {
 	return m
 }
 
-// A Route is one kind of request, under the name by which it is counted: there
-// are only as many as the server makes when it starts.
+// Route is one kind of request, under the name by which it is counted. Its values
+// are the server's own words, never text that a caller chose.
 type Route struct {
-	// API names the API it belongs to.
+	// API is the name of the API, or "none".
 	API string
-	// Method is the procedure without the slash in front of it or, beginning with a
-	// slash, the pattern of a path.
+	// Method is the procedure without its leading slash or, with a leading slash,
+	// the pattern of a path.
 	Method string
-	// Rotates says that it is a rotation of a secret.
+	// Rotates marks the rotation of a secret.
 	Rotates bool
-
-	ok prometheus.Observer
 }
 
-// Route makes a Route. Its series begin at zero, not with the first call.
-func (t *Telemetry) Route(r Route) *Route {
-	r.ok = t.metrics.durations.WithLabelValues(r.API, r.Method, codeOK)
+// Register starts the series of a route at zero, before its first call. It must
+// not be called once requests are served.
+func (t *Telemetry) Register(r Route) {
+	t.metrics.succeeded[r] = t.metrics.durations.WithLabelValues(r.API, r.Method, codeOK)
 	if r.Rotates {
 		t.metrics.rotations.WithLabelValues(r.API, codeOK)
 	}
-	return &r
 }
 
 // Verifications counts the secrets with one result of the comparison.
@@ -80,10 +80,10 @@ func (t *Telemetry) Verifications(match string) prometheus.Counter {
 	return t.metrics.verifications.WithLabelValues(match)
 }
 
-// count counts a call. A call that went well is spared the search for its series.
+// count counts a call. For a call that went well it need not search the series.
 func (m *metrics) count(call Call, took time.Duration) {
-	duration := call.Route.ok
-	if call.Code != codeOK {
+	duration, known := m.succeeded[call.Route]
+	if !known || call.Code != codeOK {
 		duration = m.durations.WithLabelValues(call.Route.API, call.Route.Method, call.Code)
 	}
 	duration.Observe(took.Seconds())

@@ -11,7 +11,7 @@ import (
 // A Call is what is known of a request once it is answered.
 type Call struct {
 	// Route is what was asked for.
-	Route *Route
+	Route Route
 	// ID is the id of the request.
 	ID string
 	// Code is "ok" or a Connect code. Empty: what the answer says.

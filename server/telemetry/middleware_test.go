@@ -59,6 +59,12 @@ func scrape(t *testing.T, from *telemetry.Telemetry) string {
 	return string(text)
 }
 
+// register returns a route whose series have begun.
+func register(to *telemetry.Telemetry, route telemetry.Route) telemetry.Route {
+	to.Register(route)
+	return route
+}
+
 // serve answers one request by handler behind the middleware.
 func serve(to *telemetry.Telemetry, call telemetry.Call, handler http.HandlerFunc) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
@@ -109,7 +115,7 @@ func TestTheAnswerTellsTheCodeOfACallThatNobodyDescribes(t *testing.T) {
 		{"gRPC in a header", "unauthenticated", header("Grpc-Status", "16")},
 		{"gRPC with a status that is none", "unknown", header("Grpc-Status", "x")},
 	} {
-		serve(made, telemetry.Call{Route: made.Route(telemetry.Route{API: "test", Method: tt.name})}, tt.handler)
+		serve(made, telemetry.Call{Route: register(made, telemetry.Route{API: "test", Method: tt.name})}, tt.handler)
 		want = append(want, tt.name+": "+tt.code)
 	}
 	var got []string
@@ -125,7 +131,7 @@ func TestTheAnswerTellsTheCodeOfACallThatNobodyDescribes(t *testing.T) {
 
 func TestWhatIsDescribedWinsOverTheAnswer(t *testing.T) {
 	made := start(t)
-	route := made.Route(telemetry.Route{API: "test", Method: "Rotate", Rotates: true})
+	route := register(made, telemetry.Route{API: "test", Method: "Rotate", Rotates: true})
 	serve(made, telemetry.Call{Route: route, Code: "not_found"}, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 	})
@@ -148,7 +154,7 @@ func TestWhatIsDescribedWinsOverTheAnswer(t *testing.T) {
 // points.
 func TestSeriesBeginAtZero(t *testing.T) {
 	made := start(t)
-	made.Route(telemetry.Route{API: "test", Method: "Rotate", Rotates: true})
+	register(made, telemetry.Route{API: "test", Method: "Rotate", Rotates: true})
 	made.Verifications("none")
 	text := scrape(t, made)
 	for _, want := range []string{
@@ -165,7 +171,7 @@ func TestSeriesBeginAtZero(t *testing.T) {
 
 func TestAHandlerThatAbortsIsNotInFlightForEver(t *testing.T) {
 	made := start(t)
-	call := telemetry.Call{Route: made.Route(telemetry.Route{API: "test", Method: "Abort"})}
+	call := telemetry.Call{Route: register(made, telemetry.Route{API: "test", Method: "Abort"})}
 	func() {
 		defer func() {
 			if cause, _ := recover().(error); !errors.Is(cause, http.ErrAbortHandler) {
@@ -181,7 +187,7 @@ func TestAHandlerThatAbortsIsNotInFlightForEver(t *testing.T) {
 
 func TestAHandlerCanFlushAndReachTheWriterUnderneath(t *testing.T) {
 	made := start(t)
-	call := telemetry.Call{Route: made.Route(telemetry.Route{API: "test", Method: "Stream"})}
+	call := telemetry.Call{Route: register(made, telemetry.Route{API: "test", Method: "Stream"})}
 	recorder := serve(made, call, func(w http.ResponseWriter, _ *http.Request) {
 		if flusher, ok := w.(http.Flusher); ok {
 			flusher.Flush()

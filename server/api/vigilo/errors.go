@@ -5,11 +5,12 @@ import (
 	"errors"
 	"net/http"
 
+	"clientsd/server/api"
 	"clientsd/server/auth"
 	"clientsd/server/oauthclient"
 )
 
-// failure is an error as the original answers it.
+// failure is an error as the original API answers it.
 type failure struct {
 	status      int
 	challenge   string
@@ -18,10 +19,10 @@ type failure struct {
 	Description string `json:"error_description"`
 }
 
-// Error is the description.
+// Error returns the description.
 func (f failure) Error() string { return f.Description }
 
-// What the original documents, to the letter.
+// What the original API documents, word for word.
 var (
 	errMissingID = failure{status: http.StatusBadRequest, Code: "invalid_request", Description: "missing 'client_id' in request"}
 	errNoClient  = failure{status: http.StatusUnauthorized, Code: "invalid_client", Description: "client does not exist with the given ID"}
@@ -60,7 +61,7 @@ func tooMany(err *auth.ThrottledError) failure {
 	}
 }
 
-// badToken says what is wrong with the token; what is said is never a part of it.
+// badToken says what is wrong with the token, without any part of it.
 func badToken(err error) failure {
 	return failure{
 		status: http.StatusUnauthorized, challenge: `Bearer error="invalid_token"`,
@@ -68,8 +69,7 @@ func badToken(err error) failure {
 	}
 }
 
-// failureOf is the one table of this API. Everything it does not know is the
-// fixed sentence.
+// failureOf is the error table of this API. An unknown error gets a fixed sentence.
 func failureOf(err error) failure {
 	var known failure
 	var token *auth.TokenError
@@ -125,17 +125,17 @@ func domainFailure(err *oauthclient.Error) failure {
 	}
 }
 
-// Busy answers a call over the bound of calls at once.
+// Busy answers a call over the bound of concurrent calls.
 func (h *Handler) Busy(w http.ResponseWriter, _ *http.Request) { answer(w, errUnavailable) }
 
-// refuse answers an error, and tells the log of those an operator must hear of:
-// not of a deadline that passes, nor of a caller who goes.
+// refuse answers an error. It logs those that an operator must hear of, which are
+// neither a deadline that passed nor a caller who went away.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	told := failureOf(err)
-	if told.status == http.StatusInternalServerError || isOurs(err) {
-		h.Log.ErrorContext(r.Context(), "call failed", "api", API, "status", told.status, "error", err)
+	resp := failureOf(err)
+	if resp.status == http.StatusInternalServerError || isOurs(err) {
+		h.Log.ErrorContext(r.Context(), "call failed", "api", api.Vigilo, "status", resp.status, "error", err)
 	}
-	answer(w, told)
+	answer(w, resp)
 }
 
 // isOurs reports a failure of the database.
@@ -144,15 +144,15 @@ func isOurs(err error) bool {
 	return errors.As(err, &domain) && (domain.Code == oauthclient.Unavailable || domain.Code == oauthclient.OutcomeUnknown)
 }
 
-func answer(w http.ResponseWriter, told failure) {
-	if told.challenge != "" {
-		w.Header().Set("Www-Authenticate", told.challenge)
+func answer(w http.ResponseWriter, resp failure) {
+	if resp.challenge != "" {
+		w.Header().Set("Www-Authenticate", resp.challenge)
 	}
-	if told.retryAfter != "" {
-		w.Header().Set("Retry-After", told.retryAfter)
+	if resp.retryAfter != "" {
+		w.Header().Set("Retry-After", resp.retryAfter)
 	}
-	if told.status == http.StatusMethodNotAllowed {
+	if resp.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
-	write(w, told.status, told)
+	write(w, resp.status, resp)
 }

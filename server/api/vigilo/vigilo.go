@@ -1,7 +1,8 @@
-// Package vigilo is Vigilo's REST endpoint for the rotation of a
-// client's secret. A caller of Vigilo changes only the host.
+// Package vigilo serves Vigilo's REST endpoint that rotates a client's secret. A
+// caller of Vigilo changes only the host.
 //
-// It rotates through the domain and never writes to the database itself.
+// It owns Vigilo's paths, scope and errors. It rotates through the domain and must
+// not know Connect, the database or another API.
 package vigilo
 
 import (
@@ -16,14 +17,15 @@ import (
 	"strings"
 	"time"
 
+	"clientsd/server/api"
 	"clientsd/server/auth"
 	"clientsd/server/oauthclient"
 	"clientsd/server/reqctx"
 )
 
 const (
-	// API names this API in events and on the command line.
-	API = "vigilo"
+	// Path stands for every path of this API in metrics and traces.
+	Path = "/clients/{client_id}/regenerate-secret"
 
 	// timeFormat is RFC 3339 with six digits of a second and a numeric offset.
 	timeFormat = "2006-01-02T15:04:05.000000-07:00"
@@ -38,18 +40,18 @@ type Handler struct {
 	Store *oauthclient.Store
 	// Gate authenticates.
 	Gate auth.Gate
-	// Denied hears of calls whose token lacks the scope.
-	Denied func(r *http.Request, principal *auth.Principal, err error)
-	// Answered hears of every call that got in, with its error or nil.
-	Answered func(ctx context.Context, err error)
-	// Log hears of what is answered with a fixed sentence.
+	// Denied is called when the token of a call lacks the scope.
+	Denied func(ctx context.Context, principal *auth.Principal, err error)
+	// RecordResult is called after every call, with its error or nil.
+	RecordResult func(ctx context.Context, err error)
+	// Log gets the errors that an operator must hear of.
 	Log *slog.Logger
 	// Timeout is the deadline of a call.
 	Timeout time.Duration
 }
 
-// Owns reports whether a path belongs to this API. It looks at the path as it
-// was sent: a router would redirect a path with an empty client id.
+// Owns reports whether a path belongs to this API. It looks at the path as it was
+// sent: a router would redirect a path with an empty client id.
 func Owns(r *http.Request) bool {
 	_, ours := clientID(r.URL)
 	return ours
@@ -65,12 +67,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
 	record, err := h.serve(ctx, r)
-	h.Answered(ctx, err)
+	h.RecordResult(ctx, err)
 	if err != nil {
-		// A database says only that it was interrupted, not by what.
+		// A database reports only that it was interrupted, not why.
 		h.refuse(w, r, errors.Join(err, ctx.Err()))
 		return
 	}
+	reqctx.SetSecretReleased(ctx)
 	write(w, http.StatusOK, success{
 		ClientID:     record.ID.String(),
 		ClientSecret: record.Secret.Reveal(),
@@ -78,7 +81,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// success is the answer, field for field as documented.
+// success is the body of an answer, field for field as documented.
 type success struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
@@ -98,10 +101,10 @@ func (h *Handler) serve(ctx context.Context, r *http.Request) (oauthclient.Recor
 	}
 	if !principal.HasScope(auth.ScopeClientManage) {
 		err := &auth.ScopeError{Scope: auth.ScopeClientManage}
-		h.Denied(r, principal, err)
+		h.Denied(ctx, principal, err)
 		return oauthclient.Record{}, err
 	}
-	if _, err := io.Copy(io.Discard, r.Body); err != nil { // it says nothing, but it is bounded
+	if _, err := io.Copy(io.Discard, r.Body); err != nil { // it means nothing, but its size is bounded
 		return oauthclient.Record{}, errBody
 	}
 	return h.rotate(auth.WithPrincipal(ctx, principal), r)
@@ -112,7 +115,7 @@ func (h *Handler) rotate(ctx context.Context, r *http.Request) (oauthclient.Reco
 	if text == "" {
 		return oauthclient.Record{}, errMissingID
 	}
-	id, err := oauthclient.ParseID(text)
+	id, err := api.ParseClientID(text)
 	if err != nil {
 		return oauthclient.Record{}, err
 	}
@@ -120,11 +123,11 @@ func (h *Handler) rotate(ctx context.Context, r *http.Request) (oauthclient.Reco
 	if err != nil {
 		return oauthclient.Record{}, err
 	}
-	return h.Store.Rotate(ctx, reqctx.Caller(ctx, API), oauthclient.RotateInput{ClientID: id, IncludeSecret: true, Key: key})
+	return h.Store.Rotate(ctx, reqctx.Caller(ctx), oauthclient.RotateInput{ClientID: id, IncludeSecret: true, Key: key})
 }
 
-// clientID is the client a path of this API names: empty in any of the four
-// spellings of a missing one.
+// clientID returns the client that a path of this API names: empty in any of the
+// four spellings of a missing one.
 func clientID(location *url.URL) (id string, ours bool) {
 	parts := strings.Split(location.EscapedPath(), "/")
 	if len(parts) < 3 || parts[1] != "client" && parts[1] != "clients" || parts[len(parts)-1] != action {
@@ -144,5 +147,5 @@ func clientID(location *url.URL) (id string, ours bool) {
 func write(w http.ResponseWriter, code int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) //nolint:errchkjson // a caller who has gone needs no answer
+	_ = json.NewEncoder(w).Encode(body) //nolint:errchkjson // the caller may have gone
 }

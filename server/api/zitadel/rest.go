@@ -24,9 +24,9 @@ const (
 	restPath = RESTPrefix + "projects/{project_id}/apps/{app_id}/oidc_config/_generate_client_secret"
 )
 
-// NewREST serves the method as ZITADEL's REST API does, with JSON bodies and
-// errors that are a google.rpc.Status. It reads at most limit bytes of a body.
-// Authentication is up to whatever wraps it.
+// NewREST returns a handler that serves the method as ZITADEL's REST API does, with
+// JSON bodies and errors that are a google.rpc.Status. It reads at most limit bytes
+// of a body. What wraps it must authenticate.
 //
 // It is for RESTPrefix only: in front of the RPC path the transcoder would cost
 // a third of the speed, and take JSON without Connect's header for REST.
@@ -52,14 +52,14 @@ func NewREST(service *Service, limit uint32, options ...connect.HandlerOption) (
 	return normalise(transcoder), nil
 }
 
-// notOurs are headers of other protocols: one makes the transcoder take a call
-// for an RPC, the others would set a deadline that the API does not have.
-var notOurs = []string{"Connect-Protocol-Version", "Connect-Timeout-Ms", "Content-Encoding", "X-Server-Timeout"}
+// foreignHeaders are headers of other protocols: one makes the transcoder take a
+// call for an RPC, the others would set a deadline that the API does not have.
+var foreignHeaders = []string{"Connect-Protocol-Version", "Connect-Timeout-Ms", "Content-Encoding", "X-Server-Timeout"}
 
 // normalise refuses what the transcoder would answer in plain text or as a fault
-// of ours, and takes from a request what the transcoder would act on although
-// the API does not have it: headers, and parameters of a query, which win over
-// the path. The path goes on as it was sent, because the transcoder unescapes it.
+// of the server. It removes what the transcoder would act on although the API does
+// not have it: headers, and parameters of a query, which win over the path. It
+// passes on the path as it was sent, because the transcoder unescapes it.
 func normalise(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if code, err := unacceptable(r); err != nil {
@@ -71,7 +71,7 @@ func normalise(next http.Handler) http.Handler {
 		}
 		r = r.Clone(r.Context())
 		r.URL.Path, r.URL.RawPath, r.URL.RawQuery = r.URL.EscapedPath(), "", ""
-		for _, name := range notOurs {
+		for _, name := range foreignHeaders {
 			r.Header.Del(name)
 		}
 		r.Header.Set("Content-Type", "application/json")
@@ -79,8 +79,8 @@ func normalise(next http.Handler) http.Handler {
 	})
 }
 
-// unacceptable says why a request cannot be one of this API, if so. A compressed
-// body is none because nothing would bound the inflating of it.
+// unacceptable returns why a request is not one of this API, if it is not. It
+// refuses a compressed body, because nothing would bound how it inflates.
 func unacceptable(r *http.Request) (int, *connect.Error) {
 	encoding := r.Header.Get("Content-Encoding")
 	switch {
@@ -97,7 +97,7 @@ func unacceptable(r *http.Request) (int, *connect.Error) {
 	}
 }
 
-// isJSON accepts no type at all too: that is how an empty body comes.
+// isJSON also accepts no type at all: that is how an empty body comes.
 func isJSON(contentType string) bool {
 	if contentType == "" {
 		return true
@@ -107,8 +107,8 @@ func isJSON(contentType string) bool {
 	return err == nil && mediaType == "application/json" && (!named || strings.EqualFold(charset, "utf-8"))
 }
 
-// callersJSON says of JSON that cannot be read that the caller is at fault; the
-// transcoder takes any error of a codec for one of ours.
+// callersJSON reports JSON that cannot be read as a fault of the caller. The
+// transcoder takes any error of a codec for a fault of the server.
 type callersJSON struct{ *vanguard.JSONCodec }
 
 // Unmarshal reads a whole message.

@@ -1,8 +1,9 @@
-// Package zitadel is ZITADEL's management API: the one method that
-// rotates a client's secret, over gRPC, gRPC-Web, Connect and REST. A caller of
-// ZITADEL changes only the host.
+// Package zitadel serves the method of ZITADEL's management API that rotates a
+// client's secret, over gRPC, gRPC-Web, Connect and REST. A caller of ZITADEL
+// changes only the host.
 //
-// It rotates through the domain and never writes to the database itself.
+// It owns ZITADEL's paths, messages and errors. It rotates through the domain and
+// must not know the database or another API.
 package zitadel
 
 import (
@@ -15,19 +16,18 @@ import (
 	managementv1 "clientsd/gen/go/zitadel/management/v1"
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
 	zitadelv1 "clientsd/gen/go/zitadel/v1"
+	"clientsd/server/api"
 	"clientsd/server/auth"
 	"clientsd/server/oauthclient"
 	"clientsd/server/reqctx"
 )
 
-// API names this API in events and on the command line.
-const API = "zitadel"
-
 // OrganisationHeader names the organisation to act in: an HTTP header, and
 // metadata of gRPC.
 const OrganisationHeader = "X-Zitadel-Orgid"
 
-// Service is zitadel.management.v1.ManagementService as far as it is served.
+// Service implements the part of zitadel.management.v1.ManagementService that is
+// served.
 type Service struct {
 	managementv1connect.UnimplementedManagementServiceHandler
 
@@ -47,7 +47,7 @@ func (s *Service) RegenerateOIDCClientSecret(
 	if err != nil {
 		return nil, err
 	}
-	id, err := oauthclient.ParseID(req.GetAppId()) // ZITADEL's own ids are of clients we do not have
+	id, err := api.ParseClientID(req.GetAppId()) // no client here has an id of ZITADEL's own
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +64,7 @@ func (s *Service) RegenerateOIDCClientSecret(
 	if err != nil {
 		return nil, err
 	}
+	reqctx.SetSecretReleased(ctx)
 	return &managementv1.RegenerateOIDCClientSecretResponse{
 		ClientSecret: record.Secret.Reveal(),
 		Details: &zitadelv1.ObjectDetails{
@@ -75,10 +76,10 @@ func (s *Service) RegenerateOIDCClientSecret(
 	}, nil
 }
 
-// actingCaller is the caller in the organisation that the metadata names: the
+// actingCaller returns the caller in the organisation that the metadata names: the
 // caller's own, or any for an admin.
 func actingCaller(ctx context.Context) (oauthclient.Caller, error) {
-	caller := reqctx.Caller(ctx, API)
+	caller := reqctx.Caller(ctx)
 	info, ok := connect.CallInfoForHandlerContext(ctx)
 	if !ok {
 		return caller, nil
@@ -93,7 +94,7 @@ func actingCaller(ctx context.Context) (oauthclient.Caller, error) {
 	return caller.In(named), nil
 }
 
-// milliseconds is a time as ZITADEL writes it.
+// milliseconds converts a time as ZITADEL does.
 func milliseconds(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t.Truncate(time.Millisecond))
 }

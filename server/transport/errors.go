@@ -1,9 +1,12 @@
-package server
+package transport
 
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"connectrpc.com/connect"
@@ -13,7 +16,7 @@ import (
 	"clientsd/server/oauthclient"
 )
 
-// What a caller reads when the fault is ours or nobody's: no cause, ever.
+// What a caller reads when the fault is ours or nobody's. It never has a cause.
 var (
 	errInternal = errors.New("internal error: see the server's log under this request id")
 	errDeadline = errors.New("the deadline of the call has passed")
@@ -49,26 +52,26 @@ func domainCode(err *oauthclient.Error) connect.Code {
 	}
 }
 
-// mapErrors is the one place where an error becomes a Connect error. What it
-// does not know it logs in full and answers with a fixed sentence.
-func mapErrors(log *slog.Logger) connect.UnaryInterceptorFunc {
+// mapErrors turns every error into a Connect error. It logs the errors that an
+// operator must hear of in full.
+func (s *Stack) mapErrors() connect.UnaryInterceptorFunc {
 	return func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 			resp, err := next(ctx, req)
 			if err == nil {
 				return resp, nil
 			}
-			answer := connectError(err)
-			if isOurs(answer.Code()) {
-				log.ErrorContext(ctx, "call failed", "procedure", req.Spec().Procedure,
-					"code", answer.Code().String(), "error", err)
+			refusal := connectError(err)
+			if isOurs(refusal.Code()) {
+				s.config.Log.ErrorContext(ctx, "call failed", "procedure", req.Spec().Procedure,
+					"code", refusal.Code().String(), "error", err)
 			}
-			return nil, answer
+			return nil, refusal
 		}
 	}
 }
 
-// isOurs reports the codes an operator must hear of.
+// isOurs reports the codes that an operator must hear of.
 func isOurs(code connect.Code) bool {
 	return code == connect.CodeInternal || code == connect.CodeUnavailable || code == connect.CodeDataLoss || code == connect.CodeUnknown
 }
@@ -95,14 +98,14 @@ func connectError(err error) *connect.Error {
 // domainError carries the fields that broke a rule as buf.validate.Violations,
 // as the validation of messages does, and otherwise the reason, if it has one.
 func domainError(err *oauthclient.Error) *connect.Error {
-	answer := connect.NewError(domainCode(err), err)
+	refusal := connect.NewError(domainCode(err), err)
 	switch {
 	case len(err.Violations) > 0:
-		addDetail(answer, violations(err.Violations))
+		addDetail(refusal, violations(err.Violations))
 	case err.Reason != "":
-		addDetail(answer, &errdetails.ErrorInfo{Reason: err.Reason, Domain: "clientsd"})
+		addDetail(refusal, &errdetails.ErrorInfo{Reason: err.Reason, Domain: "clientsd"})
 	}
-	return answer
+	return refusal
 }
 
 func violations(list []oauthclient.Violation) *validate.Violations {
@@ -117,8 +120,50 @@ func violations(list []oauthclient.Violation) *validate.Violations {
 	return message
 }
 
-func addDetail(answer *connect.Error, message proto.Message) {
+// fieldPath writes "list[2].name" as protovalidate does, so that every violation
+// reads alike.
+func fieldPath(path string) *validate.FieldPath {
+	message := &validate.FieldPath{}
+	for part := range strings.SplitSeq(path, ".") {
+		name, index, indexed := strings.Cut(part, "[")
+		element := &validate.FieldPathElement{FieldName: proto.String(name)}
+		if n, err := strconv.ParseUint(strings.TrimSuffix(index, "]"), 10, 64); indexed && err == nil {
+			element.Subscript = &validate.FieldPathElement_Index{Index: n}
+		}
+		message.Elements = append(message.Elements, element)
+	}
+	return message
+}
+
+func addDetail(refusal *connect.Error, message proto.Message) {
 	if detail, err := connect.NewErrorDetail(message); err == nil {
-		answer.AddDetail(detail)
+		refusal.AddDetail(detail)
+	}
+}
+
+// recoverCall turns a panic in a handler into an internal error. Only the log has
+// the cause.
+func (s *Stack) recoverCall(ctx context.Context, spec connect.Spec, _ http.Header, cause any) error {
+	s.config.Log.ErrorContext(ctx, "handler panicked", "procedure", spec.Procedure, "panic", fmt.Sprint(cause))
+	return connect.NewError(connect.CodeInternal, errInternal)
+}
+
+// recoverPanics does the same outside RPC handlers.
+func (s *Stack) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.answerPanic(w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answerPanic must be deferred itself: otherwise recover returns nil.
+func (s *Stack) answerPanic(w http.ResponseWriter, r *http.Request) {
+	switch cause := recover(); cause {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(cause) //nolint:forbidigo // net/http's own way to end a connection
+	default:
+		s.config.Log.ErrorContext(r.Context(), "handler panicked", "path", r.URL.Path, "panic", fmt.Sprint(cause))
+		http.Error(w, errInternal.Error(), http.StatusInternalServerError)
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package xeonr
 
 import (
 	"bytes"
@@ -8,31 +8,32 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
+	"clientsd/server/api"
 	"clientsd/server/oauthclient"
 )
 
+// LogoPattern is the path of [ServeLogo].
+const LogoPattern = "/logos/{client}/{file}"
+
 const (
-	logoPattern = "GET /logos/{client}/{file}"
-	logoSuffix  = ".png"
-	// A URL names one image for ever: a new image has a new URL.
+	logoSuffix = ".png"
+	// logoCaching never ends: a new image has a new URL.
 	logoCaching = "public, max-age=31536000, immutable"
-	// The image may be drawn, and nothing in it may run or load.
+	// logoPolicy lets a browser draw the image, and nothing in it run or load.
 	logoPolicy = "default-src 'none'; sandbox"
 )
 
-// logos knows under which URL each logo is served.
+// logos converts between logos and their URLs.
 type logos struct {
-	base string // of the whole service, without a slash at its end
+	base string // URL of the whole service, without a slash at its end
 }
 
-// location is the URL of a logo.
+// location returns the URL of a logo.
 func (l logos) location(logo oauthclient.Logo) string {
 	return l.base + "/logos/" + logo.ClientID.String() + "/" + logo.Hash + logoSuffix
 }
 
-// url is the URL of the client's logo, or nil if it has none.
+// url returns the URL of the client's logo, or nil if it has none.
 func (l logos) url(row *oauthclient.Client) *string {
 	if row.LogoHash == nil {
 		return nil
@@ -41,14 +42,14 @@ func (l logos) url(row *oauthclient.Client) *string {
 	return &location
 }
 
-// named is the logo a URL of ours names: nil for the empty URL, and a logo no
-// client has for any other.
-func (l logos) named(location string) *oauthclient.Logo {
+// parse returns the logo that a URL names: nil for the empty URL, and a logo that
+// no client has for a foreign URL.
+func (l logos) parse(location string) *oauthclient.Logo {
 	if location == "" {
 		return nil
 	}
 	client, file, _ := strings.Cut(strings.TrimPrefix(location, l.base+"/logos/"), "/")
-	id, _ := uuid.Parse(client)
+	id, _ := api.ParseClientID(client)
 	logo := oauthclient.Logo{ClientID: id, Hash: strings.TrimSuffix(file, logoSuffix)}
 	if l.location(logo) != location {
 		return &oauthclient.Logo{}
@@ -56,11 +57,11 @@ func (l logos) named(location string) *oauthclient.Logo {
 	return &logo
 }
 
-// serveLogo answers with an image of ours. There is nothing in the answer that
-// the uploader chose but the pixels.
-func serveLogo(store *oauthclient.Store, log *slog.Logger) http.HandlerFunc {
+// ServeLogo serves an image that the server has encoded. Of the answer the
+// uploader chose nothing but the pixels.
+func ServeLogo(store *oauthclient.Store, log *slog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		id, idErr := uuid.Parse(r.PathValue("client"))
+		id, idErr := api.ParseClientID(r.PathValue("client"))
 		hash, isPNG := strings.CutSuffix(r.PathValue("file"), logoSuffix)
 		if idErr != nil || !isPNG {
 			http.NotFound(w, r)

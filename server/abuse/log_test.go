@@ -10,16 +10,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"clientsd/server/abuse"
 )
 
-// newLog is a Log and what it writes: JSON, a line an entry.
-func newLog() (*abuse.DenialLog, *bytes.Buffer) {
+// newLog returns Failures and what they log: JSON, a line an entry.
+func newLog() (*abuse.Failures, *bytes.Buffer) {
 	var text bytes.Buffer
-	return abuse.NewDenialLog(slog.New(slog.NewJSONHandler(&text, nil))), &text
+	return abuse.New(1, time.Now, slog.New(slog.NewJSONHandler(&text, nil))), &text
 }
 
 // lines are the entries so far, in any order, each as one text: message,
@@ -54,10 +55,10 @@ func wantLines(t *testing.T, text *bytes.Buffer, want ...string) {
 
 var denied = abuse.Denial{Caller: "mallory", Call: "/service/Method", Reason: "no"}
 
-func TestTheFirstDenialIsLoggedAtOnceAndTheRestInOneLine(t *testing.T) {
+func TestLog_FirstDenialImmediatelyAndTheRestInOneLine(t *testing.T) {
 	log, text := newLog()
 	for range 100 {
-		log.Note(t.Context(), denied)
+		log.Log(t.Context(), denied)
 	}
 	wantLines(t, text, "denied: mallory|/service/Method|no|0")
 	log.Flush(t.Context())
@@ -66,24 +67,24 @@ func TestTheFirstDenialIsLoggedAtOnceAndTheRestInOneLine(t *testing.T) {
 	wantLines(t, text)
 }
 
-func TestADenialAloneIsOneLine(t *testing.T) {
+func TestLog_SingleDenialIsOneLine(t *testing.T) {
 	log, text := newLog()
-	log.Note(t.Context(), denied)
+	log.Log(t.Context(), denied)
 	log.Flush(t.Context())
 	wantLines(t, text, "denied: mallory|/service/Method|no|0")
 }
 
-func TestTheNextWindowBeginsAnew(t *testing.T) {
+func TestLog_NextWindowStartsAgain(t *testing.T) {
 	log, text := newLog()
 	for range 2 {
-		log.Note(t.Context(), denied)
-		log.Note(t.Context(), denied)
+		log.Log(t.Context(), denied)
+		log.Log(t.Context(), denied)
 		log.Flush(t.Context())
 		wantLines(t, text, "denied more often: mallory|/service/Method|no|1", "denied: mallory|/service/Method|no|0")
 	}
 }
 
-func TestDenialsThatDifferInAnythingAreNotFolded(t *testing.T) {
+func TestLog_DenialsThatDifferAreNotFolded(t *testing.T) {
 	log, text := newLog()
 	for _, d := range []abuse.Denial{
 		denied,
@@ -91,7 +92,7 @@ func TestDenialsThatDifferInAnythingAreNotFolded(t *testing.T) {
 		{Caller: denied.Caller, Call: "/other", Reason: denied.Reason},
 		{Caller: denied.Caller, Call: denied.Call, Reason: "never"},
 	} {
-		log.Note(t.Context(), d)
+		log.Log(t.Context(), d)
 	}
 	wantLines(t, text,
 		"denied: mallory|/other|no|0",
@@ -100,13 +101,13 @@ func TestDenialsThatDifferInAnythingAreNotFolded(t *testing.T) {
 		"denied: trudy|/service/Method|no|0")
 }
 
-func TestManyKindsAreCountedTogether(t *testing.T) {
+func TestLog_ManyKindsAreCountedTogether(t *testing.T) {
 	log, text := newLog()
 	const kinds, beyond = 1024, 500
 	for i := range kinds + beyond {
-		log.Note(t.Context(), abuse.Denial{Caller: strconv.Itoa(i)})
+		log.Log(t.Context(), abuse.Denial{Caller: strconv.Itoa(i)})
 	}
-	log.Note(t.Context(), abuse.Denial{Caller: "0"})
+	log.Log(t.Context(), abuse.Denial{Caller: "0"})
 	if got := len(lines(t, text)); got != kinds {
 		t.Errorf("got %d lines, want %d", got, kinds)
 	}
@@ -114,11 +115,11 @@ func TestManyKindsAreCountedTogether(t *testing.T) {
 	wantLines(t, text, "denied more often: 0|||1", "denied more often: others||various|500")
 }
 
-func TestWhatCallersChooseStaysInItsLine(t *testing.T) {
+func TestLog_CallersTextStaysInItsLine(t *testing.T) {
 	log, text := newLog()
 	evil := "a\n{\"msg\":\"forged\"}\r\x1b[31mred\x00\u2028\"\\"
-	log.Note(t.Context(), abuse.Denial{Caller: evil, Call: evil, Reason: evil})
-	log.Note(t.Context(), abuse.Denial{Caller: evil, Call: evil, Reason: evil})
+	log.Log(t.Context(), abuse.Denial{Caller: evil, Call: evil, Reason: evil})
+	log.Log(t.Context(), abuse.Denial{Caller: evil, Call: evil, Reason: evil})
 	log.Flush(t.Context())
 	if strings.ContainsAny(text.String(), "\x1b\x00\r") {
 		t.Errorf("the log has control characters: %q", text)
@@ -126,13 +127,13 @@ func TestWhatCallersChooseStaysInItsLine(t *testing.T) {
 	wantLines(t, text, fmt.Sprintf("denied more often: %s|%[1]s|%[1]s|1", evil), fmt.Sprintf("denied: %s|%[1]s|%[1]s|0", evil))
 }
 
-func TestNothingIsLostWhenManyAreDeniedAtOnce(t *testing.T) {
+func TestLog_LosesNothingConcurrently(t *testing.T) {
 	log, text := newLog()
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			for range 100 {
-				log.Note(t.Context(), denied)
+				log.Log(t.Context(), denied)
 			}
 		})
 	}

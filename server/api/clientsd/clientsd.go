@@ -1,4 +1,10 @@
-package server
+// Package clientsd serves clientsd.v1.SecretsService: what this server adds to the
+// mirrored contract.
+//
+// Its methods convert, call the domain and convert back, and throttle wrong
+// secrets. It must not know the database, and it need not check scopes or message
+// rules: both are checked before a method runs.
+package clientsd
 
 import (
 	"context"
@@ -12,47 +18,48 @@ import (
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	"clientsd/server/abuse"
+	"clientsd/server/api"
 	"clientsd/server/auth"
 	"clientsd/server/oauthclient"
 	"clientsd/server/reqctx"
 )
 
-// ownAPI names our own service in events.
-const ownAPI = "clientsd"
-
-// secretsService is what we add to the mirrored contract.
-type secretsService struct {
+// Service implements the service.
+type Service struct {
 	clientsdv1connect.UnimplementedSecretsServiceHandler
 
-	store    *oauthclient.Store
-	failures *abuse.Throttle
-	matched  func(oauthclient.Match) // counts
+	// Store is the domain.
+	Store *oauthclient.Store
+	// Failures throttles wrong secrets.
+	Failures *abuse.Failures
+	// Verified counts the result of every verification.
+	Verified func(oauthclient.Match)
 }
 
-// errTooManyFailures answers a wrong secret after too many. A right one is never
-// answered so: nobody locks a client out by guessing.
+// errTooManyFailures answers a wrong secret after too many. A right one never gets
+// this answer: nobody locks a client out by guessing.
 var errTooManyFailures = errors.New("too many wrong secrets: wait before the next")
 
-// matchOnWire names the domain's matches.
+// matchOnWire is the table from the domain's matches to the message.
 var matchOnWire = map[oauthclient.Match]clientsdv1.SecretMatch{
 	oauthclient.NoMatch:       clientsdv1.SecretMatch_SECRET_MATCH_NONE,
 	oauthclient.MatchCurrent:  clientsdv1.SecretMatch_SECRET_MATCH_CURRENT,
 	oauthclient.MatchPrevious: clientsdv1.SecretMatch_SECRET_MATCH_PREVIOUS,
 }
 
-// VerifySecret says whether a secret is valid for a client now.
-func (s *secretsService) VerifySecret(ctx context.Context, req *clientsdv1.VerifySecretRequest) (*clientsdv1.VerifySecretResponse, error) {
-	id, err := parseID(req.GetClientId())
+// VerifySecret reports whether a secret is valid for a client now.
+func (s *Service) VerifySecret(ctx context.Context, req *clientsdv1.VerifySecretRequest) (*clientsdv1.VerifySecretResponse, error) {
+	id, err := api.ParseClientID(req.GetClientId())
 	if err != nil {
 		return nil, err
 	}
-	match, version, err := s.store.Verify(ctx, reqctx.Caller(ctx, ownAPI), id, req.GetSecret())
+	match, version, err := s.Store.Verify(ctx, reqctx.Caller(ctx), id, req.GetSecret())
 	if err != nil {
 		return nil, err
 	}
-	s.matched(match)
+	s.Verified(match)
 	if match == oauthclient.NoMatch {
-		if err := s.noteFailure(ctx, id); err != nil {
+		if err := s.countFailure(ctx, id); err != nil {
 			return nil, err
 		}
 	}
@@ -63,12 +70,12 @@ func (s *secretsService) VerifySecret(ctx context.Context, req *clientsdv1.Verif
 	}, nil
 }
 
-// noteFailure bounds the wrong secrets for a client and from an address, for
-// each organisation alone: what one guesses, at clients of others too, is not
-// counted against another that calls through the same address.
-func (s *secretsService) noteFailure(ctx context.Context, id uuid.UUID) error {
-	organisation := reqctx.Caller(ctx, ownAPI).Organisation
-	wait := s.failures.Note(
+// countFailure bounds the wrong secrets for a client and from an address, for each
+// organisation alone: what one guesses, also at clients of others, is not counted
+// against another that calls through the same address.
+func (s *Service) countFailure(ctx context.Context, id uuid.UUID) error {
+	organisation := reqctx.Caller(ctx).Organisation
+	wait := s.Failures.Count(
 		"secret of "+id.String()+" for "+organisation,
 		"secret from "+reqctx.Address(ctx)+" for "+organisation,
 	)
@@ -82,14 +89,14 @@ func (s *secretsService) noteFailure(ctx context.Context, id uuid.UUID) error {
 }
 
 // RevokePreviousSecret ends the overlap of a rotation early.
-func (s *secretsService) RevokePreviousSecret(
+func (s *Service) RevokePreviousSecret(
 	ctx context.Context, req *clientsdv1.RevokePreviousSecretRequest,
 ) (*clientsdv1.RevokePreviousSecretResponse, error) {
-	id, err := parseID(req.GetClientId())
+	id, err := api.ParseClientID(req.GetClientId())
 	if err != nil {
 		return nil, err
 	}
-	row, revoked, err := s.store.RevokePrevious(ctx, reqctx.Caller(ctx, ownAPI), id)
+	row, revoked, err := s.Store.RevokePrevious(ctx, reqctx.Caller(ctx), id)
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +104,14 @@ func (s *secretsService) RevokePreviousSecret(
 }
 
 // ListClientEvents returns what happened to a client.
-func (s *secretsService) ListClientEvents(
+func (s *Service) ListClientEvents(
 	ctx context.Context, req *clientsdv1.ListClientEventsRequest,
 ) (*clientsdv1.ListClientEventsResponse, error) {
-	id, err := parseID(req.GetClientId())
+	id, err := api.ParseClientID(req.GetClientId())
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.store.Events(ctx, reqctx.Caller(ctx, ownAPI), oauthclient.EventsInput{
+	page, err := s.Store.Events(ctx, reqctx.Caller(ctx), oauthclient.EventsInput{
 		ClientID:  id,
 		PageSize:  int(req.GetPageSize()),
 		PageToken: req.GetPageToken(),
@@ -112,19 +119,19 @@ func (s *secretsService) ListClientEvents(
 	if err != nil {
 		return nil, err
 	}
-	answer := &clientsdv1.ListClientEventsResponse{NextPageToken: page.Next}
+	resp := &clientsdv1.ListClientEventsResponse{NextPageToken: page.Next}
 	for _, e := range page.Events {
-		answer.Events = append(answer.Events, eventToWire(e))
+		resp.Events = append(resp.Events, eventMessage(e))
 	}
-	return answer, nil
+	return resp, nil
 }
 
-// kindOnWire begins the names of the kinds of event; the domain's follow.
-const kindOnWire = "CLIENT_EVENT_KIND_"
+// kindPrefix precedes the domain's name of a kind of event in the message.
+const kindPrefix = "CLIENT_EVENT_KIND_"
 
-func eventToWire(e *oauthclient.Event) *clientsdv1.ClientEvent {
+func eventMessage(e *oauthclient.Event) *clientsdv1.ClientEvent {
 	return &clientsdv1.ClientEvent{
-		Kind:           clientsdv1.ClientEventKind(clientsdv1.ClientEventKind_value[kindOnWire+strings.ToUpper(e.Kind.String())]),
+		Kind:           clientsdv1.ClientEventKind(clientsdv1.ClientEventKind_value[kindPrefix+strings.ToUpper(e.Kind.String())]),
 		ClientId:       e.ClientID.String(),
 		At:             timestamppb.New(e.At),
 		SecretVersion:  e.SecretVersion,

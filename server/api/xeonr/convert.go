@@ -1,6 +1,7 @@
-package server
+package xeonr
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -9,14 +10,14 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
-	"clientsd/server/logo"
 	"clientsd/server/oauthclient"
+	"clientsd/server/reqctx"
 )
 
-// record is a client as the wire shows it. This is where a secret becomes text
-// again, and only if the domain released it.
-func (s *clientsService) record(r oauthclient.Record) (*apiv1.Client, error) {
-	bindings, err := bindingsToWire(r.ApplicationBindings)
+// toMessage converts a client. Here a secret becomes text again, and only if the
+// domain released it.
+func (s *Service) toMessage(ctx context.Context, r oauthclient.Record) (*apiv1.Client, error) {
+	bindings, err := bindingMessages(r.ApplicationBindings)
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +52,14 @@ func (s *clientsService) record(r oauthclient.Record) (*apiv1.Client, error) {
 		message.SecretVersion = &r.SecretVersion
 	}
 	if !r.Secret.IsZero() {
+		reqctx.SetSecretReleased(ctx)
 		text := r.Secret.Reveal()
 		message.ClientSecret = &text
 	}
 	return message, nil
 }
 
-// timestamp is a time that may be absent.
+// timestamp converts a time that may be absent.
 func timestamp(t *time.Time) *timestamppb.Timestamp {
 	if t == nil {
 		return nil
@@ -65,9 +67,9 @@ func timestamp(t *time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(*t)
 }
 
-// publicRecord is what anyone may know of a client.
-func (s *clientsService) publicRecord(row *oauthclient.Client) (*apiv1.PublicClient, error) {
-	bindings, err := bindingsToWire(row.ApplicationBindings)
+// toPublicMessage converts what anyone may know of a client.
+func (s *Service) toPublicMessage(row *oauthclient.Client) (*apiv1.PublicClient, error) {
+	bindings, err := bindingMessages(row.ApplicationBindings)
 	return &apiv1.PublicClient{
 		ClientId:            row.ID.String(),
 		Name:                row.Name,
@@ -80,7 +82,7 @@ func (s *clientsService) publicRecord(row *oauthclient.Client) (*apiv1.PublicCli
 	}, err
 }
 
-func bindingsToWire(list []oauthclient.Binding) ([]*apiv1.ApplicationBinding, error) {
+func bindingMessages(list []oauthclient.Binding) ([]*apiv1.ApplicationBinding, error) {
 	messages := make([]*apiv1.ApplicationBinding, len(list))
 	for i, b := range list {
 		messages[i] = &apiv1.ApplicationBinding{ApplicationId: b.ApplicationID}
@@ -100,9 +102,9 @@ func bindingsToWire(list []oauthclient.Binding) ([]*apiv1.ApplicationBinding, er
 	return messages, nil
 }
 
-// bindingsFromWire refuses what a Struct can hold but JSON cannot: NaN and the
+// parseBindings refuses what a Struct can hold but JSON cannot: NaN and the
 // infinities, and values without a kind.
-func bindingsFromWire(messages []*apiv1.ApplicationBinding) ([]oauthclient.Binding, error) {
+func parseBindings(messages []*apiv1.ApplicationBinding) ([]oauthclient.Binding, error) {
 	list := make([]oauthclient.Binding, len(messages))
 	for i, m := range messages {
 		list[i] = oauthclient.Binding{ApplicationID: m.GetApplicationId(), HasConfig: m.GetConfig() != nil}
@@ -122,7 +124,7 @@ func bindingsFromWire(messages []*apiv1.ApplicationBinding) ([]oauthclient.Bindi
 }
 
 func createInput(req *apiv1.CreateClientRequest) (oauthclient.CreateInput, error) {
-	bindings, err := bindingsFromWire(req.GetApplicationBindings())
+	bindings, err := parseBindings(req.GetApplicationBindings())
 	return oauthclient.CreateInput{
 		Confidential:                      req.GetHasSecret(),
 		Name:                              req.GetName(),
@@ -144,9 +146,4 @@ func createInput(req *apiv1.CreateClientRequest) (oauthclient.CreateInput, error
 		PostLogoutRedirectURIs:            req.GetPostLogoutRedirectUris(),
 		Verified:                          req.GetIsVerified(),
 	}, err
-}
-
-// logoViolation names the field of the upload that is at fault.
-func logoViolation(err *logo.Error) error {
-	return oauthclient.NewInvalid(oauthclient.Violation{Field: err.Field, Rule: err.Rule, Message: err.Message})
 }

@@ -1,0 +1,185 @@
+// Package transport is what every request passes between the listener and an API.
+//
+// It owns the limits of a request and of a connection, the codecs, the order of
+// the checks, the deadline, and the one table from domain error to Connect code
+// (errors.go). A [Stack] puts them around any handler, so that every API, and
+// every test of a protocol, is served in the same way.
+//
+// It must not know which APIs there are, their messages or the database: what
+// differs from API to API comes in by [Config].
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"connectrpc.com/connect"
+	connectcors "connectrpc.com/cors"
+	"connectrpc.com/validate"
+	"github.com/rs/cors"
+
+	"clientsd/server/abuse"
+	"clientsd/server/auth"
+	"clientsd/server/reqctx"
+)
+
+// Config is what a Stack works with. Fields without a default are required.
+type Config struct {
+	// Verifier verifies access tokens.
+	Verifier *auth.Verifier
+	// Rules say which scope each procedure needs. A procedure without a rule is
+	// denied; a public one needs no token.
+	Rules auth.Rules
+	// Failures counts bad tokens and logs denied calls.
+	Failures *abuse.Failures
+	// Timeout is the deadline of an RPC that brings none.
+	Timeout time.Duration
+	// MaxInFlight bounds the calls that run concurrently.
+	MaxInFlight int
+	// MessageLimits are the procedures whose messages may be larger than
+	// MessageLimit, or must be smaller, in bytes.
+	MessageLimits map[string]int64
+	// Cacheable are the procedures that set Cache-Control on the answer to a GET
+	// by themselves. Every other answer says no-store unless its handler says
+	// otherwise.
+	Cacheable []string
+	// CORSOrigins are the origins whose pages may call. Empty: none; "*": all.
+	CORSOrigins []string
+	// CORSHeaders are request headers that such pages may send, in addition to
+	// those that every API has.
+	CORSHeaders []string
+	// Observe is middleware that sees every request with its final answer. Nil: none.
+	Observe func(http.Handler) http.Handler
+	// Interceptors run around all others. They see what a caller is answered, not
+	// the cause.
+	Interceptors []connect.Interceptor
+	// Log gets the errors that an operator must hear of.
+	Log *slog.Logger
+}
+
+// A Stack wraps handlers with everything that comes before an API. It is safe for
+// concurrent use.
+type Stack struct {
+	config   Config
+	errors   *connect.ErrorWriter
+	inFlight inFlight
+}
+
+// NewStack returns a Stack.
+func NewStack(config Config) *Stack {
+	s := &Stack{config: config, inFlight: make(inFlight, config.MaxInFlight)}
+	s.errors = connect.NewErrorWriter(s.HandlerOptions()...)
+	return s
+}
+
+// HandlerOptions returns the options that a generated handler needs for [Stack.Service].
+// The order of the interceptors is the order of the checks: the error table is
+// around all of them but the observers, the scope comes before the message rules,
+// and the deadline is last.
+func (s *Stack) HandlerOptions() []connect.HandlerOption {
+	return []connect.HandlerOption{
+		withJSON(),
+		s.readLimits(),
+		connect.WithCompressMinBytes(compressFrom),
+		connect.WithInterceptors(append(slices.Clip(s.config.Interceptors), recordResults())...),
+		connect.WithRecover(s.recoverCall),
+		connect.WithInterceptors(
+			s.logDenials(),
+			s.mapErrors(),
+			s.config.Rules.Interceptor(),
+			limitLists(),
+			validate.NewInterceptor(),
+			deadline(s.config.Timeout),
+		),
+	}
+}
+
+// Service wraps a generated handler, made with [Stack.HandlerOptions], with the
+// checks that come before a byte of the body is read: the bound of concurrent
+// calls, the access token, the size of the body.
+func (s *Stack) Service(handler http.Handler) http.Handler {
+	authenticate := auth.Middleware(s.Gate(), s.config.Rules, s.HandlerOptions()...)
+	return s.inFlight.limit(s.refuseBusy, authenticate(s.limitBody(s.checkQuery(handler))))
+}
+
+// REST wraps a handler that authenticates by [Stack.Gate] and answers errors
+// itself. busy answers a call over the bound of concurrent calls.
+func (s *Stack) REST(handler http.Handler, busy http.HandlerFunc) http.Handler {
+	return s.inFlight.limit(busy, s.limitBody(handler))
+}
+
+// OpenOptions returns the options for [Stack.Open].
+func (s *Stack) OpenOptions() connect.HandlerOption { return s.readLimits() }
+
+// Open wraps a generated handler that needs no token, such as health and
+// reflection. Only what it reads is bounded.
+func (s *Stack) Open(handler http.Handler) http.Handler { return s.limitBody(handler) }
+
+// Handler wraps the routes with what every request passes first: its id, the
+// observers, the recovery from a panic, CORS and the security headers.
+func (s *Stack) Handler(routes http.Handler) http.Handler {
+	handler := s.recoverPanics(s.cors(s.secureHeaders(routes)))
+	if s.config.Observe != nil {
+		handler = s.config.Observe(handler)
+	}
+	return reqctx.Identify(handler)
+}
+
+// Drain refuses new calls and waits until those that run have finished or ctx ends.
+func (s *Stack) Drain(ctx context.Context) { s.inFlight.drain(ctx) }
+
+var errBusy = errors.New("too many calls at once, or shutting down: try again in a second")
+
+// Busy returns the error for a call over the bound of concurrent calls.
+func Busy() *connect.Error { return connect.NewError(connect.CodeUnavailable, errBusy) }
+
+func (s *Stack) refuseBusy(w http.ResponseWriter, r *http.Request) {
+	_ = s.errors.Write(w, r, Busy()) // the caller may have gone
+}
+
+// secureHeaders sets the headers of every answer. A handler whose answers may be
+// cached replaces Cache-Control. Connect adds to it instead, so a GET of a
+// cacheable procedure has no default.
+func (s *Stack) secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if r.Method != http.MethodGet || !slices.Contains(s.config.Cacheable, r.URL.Path) {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// cors lets pages of the configured origins call. They send tokens in a header,
+// so it never allows the browser's credentials.
+func (s *Stack) cors(next http.Handler) http.Handler {
+	if len(s.config.CORSOrigins) == 0 {
+		return next
+	}
+	own := append([]string{"Authorization", reqctx.IDHeader, reqctx.IdempotencyHeader}, s.config.CORSHeaders...)
+	return cors.New(cors.Options{
+		AllowedOrigins: s.config.CORSOrigins,
+		AllowedMethods: connectcors.AllowedMethods(),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), own...),
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "Www-Authenticate", "Retry-After", reqctx.IDHeader),
+		MaxAge:         int((2 * time.Hour).Seconds()),
+	}).Handler(next)
+}
+
+// deadline gives a call that has none the default.
+func deadline(timeout time.Duration) connect.UnaryInterceptorFunc {
+	return func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			if _, ok := ctx.Deadline(); ok {
+				return next(ctx, req)
+			}
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			return next(ctx, req)
+		}
+	}
+}
