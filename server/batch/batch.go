@@ -38,8 +38,8 @@ var (
 type Batcher[T any] struct {
 	// Commit runs one transaction for the calls that it takes, which may be none. It
 	// takes once, and as late as it can. It sets the Err of each call that failed
-	// without harm to the others. If it returns an error nothing was committed,
-	// unless that is [tx.ErrOutcomeUnknown].
+	// without harm to the others. If it returns an error nothing was committed and
+	// its calls run solo, unless that is [tx.ErrOutcomeUnknown].
 	Commit func(ctx context.Context, take Take[T]) error
 	// MaxConcurrent bounds the commits that run at the same time.
 	MaxConcurrent int
@@ -141,24 +141,26 @@ func (b *Batcher[T]) take(size int, accept func(T) bool) (taken []*Call[T]) {
 	return taken
 }
 
-// commit runs one commit and answers its callers. When it failed, each of several
-// callers runs solo and hears the reason there.
+// commit runs one commit and answers its callers. When it failed they run solo, and
+// each hears the reason there.
 func (b *Batcher[T]) commit(ctx context.Context) {
 	var calls []*Call[T]
 	err := b.tryCommit(ctx, func(accept func(T) bool) []*Call[T] {
 		calls = b.take(maxSize, accept)
 		return calls
 	})
-	if err != nil && calls == nil { // it did not begin, and the oldest call has waited for that
-		calls = b.take(1, func(T) bool { return true })
+	failure := ErrRunSolo
+	switch {
+	case err == nil:
+		failure = nil
+	case calls == nil: // it did not begin, and the oldest call has waited for that
+		calls, failure = b.take(1, func(T) bool { return true }), err
+	case errors.Is(err, tx.ErrOutcomeUnknown), errors.Is(err, errPanic):
+		failure = err
 	}
 	for _, call := range calls {
-		switch {
-		case err == nil:
-		case len(calls) == 1, errors.Is(err, tx.ErrOutcomeUnknown), errors.Is(err, errPanic):
-			call.Err = err
-		default:
-			call.Err = ErrRunSolo
+		if failure != nil {
+			call.Err = failure
 		}
 		close(call.done)
 	}

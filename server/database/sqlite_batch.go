@@ -24,7 +24,15 @@ var errPanicked = errors.New("the body of a transaction has panicked")
 // newWrites returns the batcher of a SQLite database.
 func newWrites(client *ent.Client) *batch.Batcher[*write] {
 	return &batch.Batcher[*write]{MaxConcurrent: 1, Commit: func(ctx context.Context, take batch.Take[*write]) error {
-		return tx.InTx(ctx, client, func(tx *ent.Tx) error { return runWrites(ctx, tx, take.All()) })
+		var calls []*batch.Call[*write]
+		err := tx.InTx(ctx, client, func(tx *ent.Tx) error {
+			calls = take.All()
+			return runWrites(ctx, tx, calls)
+		})
+		if len(calls) == 1 { // whatever it failed with is its own
+			calls[0].Err, err = err, nil
+		}
+		return err
 	}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"clientsd/server/database"
 )
 
-// queued are transactions that wait while another one has the writer.
+// queued are transactions that wait while another one holds the writer.
 type queued struct {
 	db      *database.DB
 	release chan struct{}
@@ -70,13 +71,13 @@ func wantNoError(t *testing.T) func(error) {
 	}
 }
 
-func TestTransactionsThatWaitShareACommit(t *testing.T) {
+func TestTransact_WaitingTransactionsShareACommit(t *testing.T) {
 	db := migrated(t, newPath(t))
 	q := hold(t, db)
 	transactions := make(map[*ent.Tx]int)
 	for range 8 {
 		q.add(t.Context(), func(tx *ent.Tx) error {
-			transactions[tx]++ // one after the other: the race detector would tell
+			transactions[tx]++ // one after the other, or the race detector reports it
 			return write(t.Context())(tx)
 		}, wantNoError(t))
 	}
@@ -89,39 +90,46 @@ func TestTransactionsThatWaitShareACommit(t *testing.T) {
 
 var errOwn = errors.New("a failure of its own")
 
-// What one of a group does must not be felt by the others.
-func TestAFailureReachesItsCallerOnly(t *testing.T) {
+// What one transaction does must not reach the callers of the others. Unless it ends
+// the transaction that they share, none of them runs a second time.
+func TestTransact_FailureReachesItsCallerOnly(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fail func(ctx context.Context, cancel func(), tx *ent.Tx) error
 		want error
+		runs int32 // of all bodies
 	}{
 		"an error after a write": {func(ctx context.Context, _ func(), tx *ent.Tx) error {
 			return errors.Join(write(ctx)(tx), errOwn)
-		}, errOwn},
+		}, errOwn, 5},
+		"a statement that fails": {func(ctx context.Context, _ func(), tx *ent.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO nothing VALUES (1)")
+			return errors.Join(err, errOwn)
+		}, errOwn, 5},
 		"a caller who goes in the middle": {func(ctx context.Context, cancel func(), tx *ent.Tx) error {
 			cancel()
 			return write(ctx)(tx)
-		}, context.Canceled},
+		}, context.Canceled, 5},
 		"a caller who goes at the end": {func(ctx context.Context, cancel func(), tx *ent.Tx) error {
 			defer cancel()
 			return write(ctx)(tx)
-		}, context.Canceled},
+		}, context.Canceled, 5},
 		"a statement that ends the whole transaction": {func(ctx context.Context, _ func(), tx *ent.Tx) error {
 			_, err := tx.ExecContext(ctx, "ROLLBACK")
 			return errors.Join(err, errOwn)
-		}, errOwn},
+		}, errOwn, 3 + 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := migrated(t, newPath(t))
 			q := hold(t, db)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
+			var runs atomic.Int32
 			for i := range 5 {
 				if i != 2 {
-					q.add(t.Context(), write(t.Context()), wantNoError(t))
+					q.add(t.Context(), func(tx *ent.Tx) error { runs.Add(1); return write(t.Context())(tx) }, wantNoError(t))
 					continue
 				}
-				q.add(ctx, func(tx *ent.Tx) error { return tt.fail(ctx, cancel, tx) }, func(err error) {
+				q.add(ctx, func(tx *ent.Tx) error { runs.Add(1); return tt.fail(ctx, cancel, tx) }, func(err error) {
 					if !errors.Is(err, tt.want) {
 						t.Errorf("the one that failed: got error %v, want %v", err, tt.want)
 					}
@@ -129,11 +137,42 @@ func TestAFailureReachesItsCallerOnly(t *testing.T) {
 			}
 			q.commit(t)
 			wantClients(t, db, 4)
+			if got := runs.Load(); got != tt.runs {
+				t.Errorf("the bodies ran %d times, want %d", got, tt.runs)
+			}
 		})
 	}
 }
 
-func TestAPanicReachesItsCallerOnly(t *testing.T) {
+// It must not be committed in part, nor be answered as if it were committed.
+func TestTransact_SharedTransactionEndsUnnoticed(t *testing.T) {
+	for name, last := range map[string]bool{"in the middle": false, "at the end": true} {
+		t.Run(name, func(t *testing.T) {
+			db := migrated(t, newPath(t))
+			q := hold(t, db)
+			q.add(t.Context(), write(t.Context()), wantNoError(t))
+			q.add(t.Context(), func(tx *ent.Tx) error {
+				_, err := tx.ExecContext(t.Context(), "ROLLBACK")
+				return err
+			}, func(err error) {
+				if err == nil || err.Error() != "commit: cannot commit - no transaction is active" {
+					t.Errorf("the one that ended it: got error %v", err)
+				}
+			})
+			if !last {
+				q.add(t.Context(), write(t.Context()), wantNoError(t))
+			}
+			q.commit(t)
+			if last {
+				wantClients(t, db, 1)
+			} else {
+				wantClients(t, db, 2)
+			}
+		})
+	}
+}
+
+func TestTransact_PanicReachesItsCallerOnly(t *testing.T) {
 	for _, others := range []int{0, 3} {
 		t.Run(strconv.Itoa(others)+" others", func(t *testing.T) {
 			db := migrated(t, newPath(t))
@@ -157,7 +196,7 @@ func TestAPanicReachesItsCallerOnly(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsInTheQueueLeavesWithItsCaller(t *testing.T) {
+func TestTransact_CallerCanceledWhileItWaits(t *testing.T) {
 	db := migrated(t, newPath(t))
 	q := hold(t, db)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -170,7 +209,7 @@ func TestWhoWaitsInTheQueueLeavesWithItsCaller(t *testing.T) {
 	q.commit(t)
 }
 
-func TestAClosedDatabaseTakesNoTransaction(t *testing.T) {
+func TestTransact_ClosedDatabase(t *testing.T) {
 	db := migrated(t, newPath(t))
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
