@@ -147,7 +147,7 @@ func (c Serve) announce(log *slog.Logger, s *server.Server) {
 	for _, warning := range opened.Warnings {
 		log.Warn(warning, "database", opened.DB.Name())
 	}
-	if scope := c.SecretReadScope; !slices.Contains(auth.Scopes(), scope) {
+	if scope := c.SecretReadScope; scope != "" && !slices.Contains(auth.Scopes(), scope) {
 		log.Warn("no other rule than that of GetClient knows the scope of --secret-read-scope"+nearest.DidYouMean(scope, auth.Scopes()), "scope", scope)
 	}
 	if len(c.Issuer) == 0 {
