@@ -13,7 +13,7 @@ PROTOVALIDATE := github.com/bufbuild/protovalidate@v1.2.2
 VALIDATE := buf/validate/validate.proto
 CONTRACT := .ci/contract.binpb
 # Tests that need more than Go and gcc are modules of their own: `go test ./...` leaves them out.
-INTEROP := $(addprefix server/systemtest/interop/,commandline gomodule openapi zitadelgo)
+MODULES := $(addprefix server/systemtest/,conformance $(addprefix interop/,commandline gomodule openapi zitadelgo))
 
 .PHONY: help
 help: ## List the targets (default)
@@ -53,7 +53,7 @@ lint: $(BIN)/golangci-lint third_party ## Check Go and proto files for style and
 	go vet ./...
 	export GOLANGCI_LINT_CACHE="$$PWD/.cache/golangci-lint"
 	$(BIN)/golangci-lint run ./...
-	for module in $(INTEROP); do
+	for module in $(MODULES); do
 	  go -C $$module vet ./...
 	  (cd $$module && "$$OLDPWD/$(BIN)/golangci-lint" run --disable gomoddirectives ./...)
 	done
@@ -62,7 +62,7 @@ lint: $(BIN)/golangci-lint third_party ## Check Go and proto files for style and
 
 .PHONY: tidy
 tidy: ## Check that each go.mod is tidy
-	for module in . $(INTEROP); do go -C $$module mod tidy -diff; done
+	for module in . $(MODULES); do go -C $$module mod tidy -diff; done
 
 .PHONY: format
 format: $(BIN)/golangci-lint ## Format Go and proto files
@@ -73,11 +73,15 @@ format: $(BIN)/golangci-lint ## Format Go and proto files
 generate: generate_go generate_ts ## Make all generated code anew, and plan a migration if the schema changed
 
 .PHONY: generate_go
-generate_go: third_party ## Generate gen/go, server/api/openapi and ent/ again; needs no Node.js
+generate_go: third_party ## Generate gen/go, server/api/openapi, ent/ and the service of the conformance suite again; needs no Node.js
 	$(BUF) generate
 	go generate ./ent
 	$(BUF) generate --template server/api/openapi/buf.gen.yaml
 	go run ./server/api/openapi/complete server/api/openapi/openapi.yaml server/api/openapi/additions.yaml
+	folder=$$(go -C server/systemtest/conformance mod download -json connectrpc.com/conformance | sed -n 's/^\t"Dir": "\(.*\)",\?$$/\1/p')/proto
+	files=$$folder/connectrpc/conformance/v1
+	$(BUF) generate "$$folder" --template server/systemtest/conformance/buf.gen.yaml \
+	  --path "$$files/config.proto" --path "$$files/server_compat.proto" --path "$$files/service.proto"
 
 .PHONY: generate_ts
 generate_ts: third_party gen/ts/node_modules ## Make gen/ts/src anew
@@ -97,6 +101,10 @@ apis: ## Call the running binary with ZITADEL's own clients and curl
 .PHONY: openapi_consumers
 openapi_consumers: ## Generate clients from the OpenAPI document, and rotate with one
 	.ci/openapi
+
+.PHONY: conformance
+conformance: ## Run the Connect project's conformance suite against the protocol stack
+	go test -C server/systemtest/conformance -count=1
 
 .PHONY: soak
 soak: ## Watch the memory of the binary over ten minutes of mixed load
