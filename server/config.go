@@ -66,7 +66,7 @@ type Config struct {
 	// as such in a second; a burst may be ten times as many. A token that has
 	// expired is no bad token. Zero: 20.
 	FailureRate int
-	// MaxInFlight bounds the calls at once. Zero: 1024.
+	// MaxInFlight bounds the concurrent calls. Zero: 1024.
 	MaxInFlight int
 	// ShutdownDelay is how long a stop goes on serving once /readyz says that the
 	// server is not ready, so that balancers can notice. Zero: not at all.

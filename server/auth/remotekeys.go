@@ -272,7 +272,7 @@ func (r *RemoteKeys) pause(ctx context.Context, regular time.Duration) {
 }
 
 // untilNextFetch doubles from a second after failures. The jitter keeps
-// replicas from fetching all at once.
+// replicas from fetching in the same moment.
 func untilNextFetch(failures int) time.Duration {
 	if failures > 0 {
 		return min(time.Second<<min(failures-1, 10), maxRetryInterval)

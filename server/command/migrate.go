@@ -13,7 +13,7 @@ type Migrate struct {
 
 // Help is shown by migrate --help.
 func (Migrate) Help() string {
-	return `On a file serve does the same on its own; use this to see a migration succeed before the service is stopped for it. On PostgreSQL run it before the servers of a new version start, or start them with serve --migrate; several may do it at once, one of them does it. It refuses a database that a newer binary has migrated.
+	return `On a file serve does the same on its own; use this to see a migration succeed before the service is stopped for it. On PostgreSQL run it before the servers of a new version start, or start them with serve --migrate; several may start it concurrently, one of them does it. It refuses a database that a newer binary has migrated.
 
 Examples:
 

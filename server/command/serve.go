@@ -34,7 +34,7 @@ type Serve struct {
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
 	Timeout          time.Duration `default:"4s" help:"Deadline of a call that brings none."`
 	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets of an organisation from an address or for a client, per second before the answer is resource_exhausted; a burst may be ten times as many. An expired token is not counted."`
-	MaxInFlight      int           `default:"1024" help:"Calls at once; one more is answered unavailable."`
+	MaxInFlight      int           `default:"1024" help:"Concurrent calls; one more is answered unavailable."`
 	ShutdownDelay    time.Duration `default:"0s" help:"How long a stop goes on serving once /readyz says no: longer than a balancer takes to notice."`
 	DrainTimeout     time.Duration `default:"20s" help:"How long a stop waits for running calls."`
 
@@ -44,7 +44,7 @@ type Serve struct {
 
 // postgresFlags say how a server uses PostgreSQL.
 type postgresFlags struct {
-	DatabaseMaxConnections     int           `default:"20" help:"Connections to PostgreSQL at once."`
+	DatabaseMaxConnections     int           `default:"20" help:"Open connections to PostgreSQL."`
 	DatabaseIdleConnections    int           `placeholder:"N" help:"Connections to PostgreSQL that stay open while nobody needs them. Default: all."`
 	DatabaseConnectionLifetime time.Duration `default:"30m" help:"How long a connection to PostgreSQL is used, 1s to 24h."`
 	StatementTimeout           time.Duration `default:"4s" help:"How long PostgreSQL may work on a statement, and a transaction may be idle, 1ms to 24h."`

@@ -15,7 +15,7 @@ import (
 	"clientsd/server/tx"
 )
 
-// large is a database of more pages than are copied at once.
+// large is a database of more pages than one step copies.
 func large(t *testing.T, path string) *database.DB {
 	t.Helper()
 	db := migrated(t, path)

@@ -44,8 +44,8 @@ func later(t *testing.T, statements string) fs.FS {
 	return folder
 }
 
-// Replicas that start at once migrate once.
-func TestMigrationsAtOnceAreAppliedOnce(t *testing.T) {
+// Replicas that start concurrently migrate once.
+func TestMigrate_Concurrently(t *testing.T) {
 	const replicas = 3
 	config := storagetest.Postgres(t)
 	applied, errs := make([]int, replicas), make([]error, replicas)

@@ -43,7 +43,7 @@ const (
 type Postgres struct {
 	// URL is where it is. Empty: there is none.
 	URL URL
-	// MaxConnections bounds the connections at once. Zero: DefaultMaxConnections.
+	// MaxConnections bounds the open connections. Zero: DefaultMaxConnections.
 	MaxConnections int
 	// IdleConnections bounds those that stay open while nobody needs them. Zero:
 	// MaxConnections.

@@ -14,8 +14,8 @@ import (
 	"clientsd/server/tx"
 )
 
-// atOnce runs body so many times at once and returns what has gone wrong.
-func atOnce(n int, body func(i int) error) error {
+// concurrently runs body so many times concurrently and returns what has gone wrong.
+func concurrently(n int, body func(i int) error) error {
 	errs := make([]error, n)
 	var group sync.WaitGroup
 	for i := range n {
@@ -42,7 +42,7 @@ func TestTransactionsThatDecideByWhatTheyReadRunAsIfOneByOne(t *testing.T) {
 			execute(t, db.Write, "DELETE FROM things")
 			var read sync.WaitGroup
 			read.Add(transactions)
-			err := atOnce(transactions, func(int) error {
+			err := concurrently(transactions, func(int) error {
 				once := sync.OnceFunc(func() { read.Done(); read.Wait() })
 				return tt.transact(t.Context(), func(tx *ent.Tx) error {
 					exists, err := isThere(t, tx)
@@ -88,7 +88,7 @@ func TestReplicasThatStartOnAnEmptyDatabaseShareOneSigningKey(t *testing.T) {
 		return db.Serialise(ctx, body)
 	}
 	issuers := make([]*issuer.Issuer, replicas)
-	err = atOnce(replicas, func(i int) (err error) {
+	err = concurrently(replicas, func(i int) (err error) {
 		issuers[i], err = issuer.OpenOrCreate(t.Context(), issuer.Database{Read: db.Read, Transact: transact}, keyset)
 		return err
 	})

@@ -63,7 +63,7 @@ func TestATransactionWhoseLineIsCutIsDoneOnceOrNotAtAll(t *testing.T) {
 	}{
 		"before the server has the commit":   {pgproxy.BeforeCommit(), true, 2, 1, tx.Unclassified},
 		"after the server has committed":     {pgproxy.AfterCommit(), false, 1, 1, tx.Unclassified},
-		"after a statement, not yet at once": {pgproxy.After("UPDATE"), true, 1, 0, tx.Unavailable},
+		"after a statement, not yet immediately": {pgproxy.After("UPDATE"), true, 1, 0, tx.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			execute(t, c.beside.Write, "UPDATE tally SET n = 0")

@@ -27,7 +27,7 @@ func TestNewInvalidNamesEveryFieldOrIsNoError(t *testing.T) {
 	}
 }
 
-// Everything that is wrong with an input is said at once.
+// Everything that is wrong with an input is said in one answer.
 func TestCreateNamesEveryFieldThatBreaksARule(t *testing.T) {
 	w := newWorld(t, nil)
 	in := input()

@@ -14,7 +14,7 @@ import (
 )
 
 // violations collects what is wrong with an input, so that a caller learns of
-// every field at once.
+// every field in one answer.
 type violations []Violation
 
 func (v *violations) add(field, rule, message string) {

@@ -88,7 +88,7 @@ func (c *SlowCall) Finish(t *testing.T) map[string]any {
 func OneCallAtATime(c *server.Config) { c.MaxInFlight = 1 }
 
 // TooManyCalls is what a caller reads whose call is one too many.
-const TooManyCalls = "too many calls at once, or shutting down: try again in a second"
+const TooManyCalls = "too many concurrent calls, or shutting down: try again in a second"
 
 // Concurrently runs body n times, all of them concurrently, and waits for their end.
 func Concurrently(n int, body func(i int)) {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// scrapesAtOnce bounds the scrapes at once; one more is answered 503.
-	scrapesAtOnce = 4
+	// maxScrapes bounds the concurrent scrapes; one more is answered 503.
+	maxScrapes = 4
 	// scrapeTimeout bounds each part of a scrape: its header, its answer, and how
 	// long a stop waits for it.
 	scrapeTimeout = 5 * time.Second
@@ -38,7 +38,7 @@ func (t *Telemetry) Listen(ctx context.Context, addr string) error {
 	errorLog := slog.NewLogLogger(t.config.Log.Handler(), slog.LevelWarn)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
-		ErrorLog: errorLog, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: scrapesAtOnce,
+		ErrorLog: errorLog, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
 	}))
 	t.endpoint = &endpoint{listener: listener, server: &http.Server{
 		Handler:           mux,

@@ -132,7 +132,7 @@ func (s *Stack) Handler(routes http.Handler) http.Handler {
 // Drain refuses new calls and waits until those that run have finished or ctx ends.
 func (s *Stack) Drain(ctx context.Context) { s.inFlight.drain(ctx) }
 
-var errBusy = errors.New("too many calls at once, or shutting down: try again in a second")
+var errBusy = errors.New("too many concurrent calls, or shutting down: try again in a second")
 
 // Busy returns the error for a call over the bound of concurrent calls.
 func Busy() *connect.Error { return connect.NewError(connect.CodeUnavailable, errBusy) }

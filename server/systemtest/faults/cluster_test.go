@@ -145,7 +145,7 @@ func (c *cluster) start(t *testing.T) {
 	}
 }
 
-// end ends the server if it runs: SIGQUIT at once, SIGKILL as when its machine
+// end ends the server if it runs: SIGQUIT immediately, SIGKILL as when its machine
 // fails.
 func (c *cluster) end(signal os.Signal) {
 	if c.process == nil {

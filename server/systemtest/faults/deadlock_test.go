@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// crowded lets many callers rotate the secret of one client at once.
+// crowded lets many callers rotate the secret of one client concurrently.
 func crowded(t *testing.T, s *postgresScene) {
 	t.Helper()
 	l := s.load(t, 1, writers)

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// writers rotate the secret of one client, all at once.
+	// writers rotate the secret of one client, all concurrently.
 	writers = 64
 	// heldDatabase tells the test binary to be nothing but the process that holds
 	// the lock of this file.

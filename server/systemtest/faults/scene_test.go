@@ -152,14 +152,14 @@ func (r *replica) made(t *testing.T, clientID string) (all []made) {
 	}
 }
 
-// accepted presents every secret, several at once.
+// accepted presents every secret, several concurrently.
 func (r *replica) accepted(t *testing.T, clientID string, secrets []string) map[string]int64 {
 	t.Helper()
-	const atOnce = 8
+	const parallel = 8
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	accepted := map[string]int64{}
-	for some := range slices.Chunk(secrets, len(secrets)/atOnce+1) {
+	for some := range slices.Chunk(secrets, len(secrets)/parallel+1) {
 		group.Go(func() {
 			for _, secret := range some {
 				version, err := r.verify(t.Context(), clientID, secret)

@@ -1,6 +1,6 @@
 // Package linearizable_test checks the promise of one valid secret the hard
 // way: it records what many concurrent callers saw, and asks a linearizability
-// checker whether they could have seen it if each call had happened at once.
+// checker whether they could have seen it if each call had happened in an instant.
 //
 // The default is a short run; CI runs ten histories of 10,000 operations:
 //

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// atOnce is how many failures are answered as such at a rate of one a second.
-	atOnce = 10
+	// burst is how many failures are answered as such at a rate of one a second.
+	burst = 10
 
 	tooManySecrets = "too many wrong secrets: wait before the next"
 	tooManyTokens  = "too many bad access tokens came from this address: wait before the next"
@@ -91,13 +91,13 @@ func TestThrottling_WrongSecretsByClientAndAddress(t *testing.T) {
 		want   string
 		times  int
 	}{
-		{"as many as may come at once", attacker, attacked, other.GetClientSecret(), answered, atOnce},
+		{"as many as a burst may have", attacker, attacked, other.GetClientSecret(), answered, burst},
 		{"one more", attacker, attacked, other.GetClientSecret(), bounded, 3},
 		{"another client from the same address", attacker, other, "guess", bounded, 1},
-		{"the right secret from the same address", attacker, attacked, attacked.GetClientSecret(), answered, 2 * atOnce},
-		{"the right secret of another client from there", attacker, other, other.GetClientSecret(), answered, 2 * atOnce},
+		{"the right secret from the same address", attacker, attacked, attacked.GetClientSecret(), answered, 2 * burst},
+		{"the right secret of another client from there", attacker, other, other.GetClientSecret(), answered, 2 * burst},
 		{"a wrong secret of the client from another address", owner, attacked, other.GetClientSecret(), bounded, 1},
-		{"the right one from another address", owner, attacked, attacked.GetClientSecret(), answered, 2 * atOnce},
+		{"the right one from another address", owner, attacked, attacked.GetClientSecret(), answered, 2 * burst},
 		{"another client from another address", owner, other, attacked.GetClientSecret(), answered, 1},
 	}
 	for _, step := range steps {
@@ -118,7 +118,7 @@ func TestThrottling_WrongSecretsByClientAndAddress(t *testing.T) {
 func TestThrottling_WrongSecretsInEveryProtocol(t *testing.T) {
 	s, _ := oneASecond(t)
 	made, token := s.Create(t, servertest.Request()), s.Token(t, servertest.All...)
-	for range atOnce {
+	for range burst {
 		if s.Verify(t, made.GetClientId(), "guess").GetValid() {
 			t.Error("a guess is valid")
 		}
@@ -139,7 +139,7 @@ func TestThrottling_BadTokensOverEveryAPI(t *testing.T) {
 	s, clock := oneASecond(t)
 	made := s.Create(t, servertest.Request())
 	good := s.Token(t, servertest.AllAPIs...)
-	for range atOnce {
+	for range burst {
 		_, err := s.Clients(servertest.ConnectJSON, "bad").ListClients(t.Context(), &apiv1.ListClientsRequest{})
 		servertest.WantError(t, err, connect.CodeUnauthenticated, servertest.MalformedToken)
 	}
@@ -173,7 +173,7 @@ func TestThrottling_BadTokensOverEveryAPI(t *testing.T) {
 
 func TestThrottling_MissingTokenIsNotCounted(t *testing.T) {
 	s, _ := oneASecond(t)
-	for range 3 * atOnce {
+	for range 3 * burst {
 		_, err := s.Clients(servertest.ConnectJSON, "").ListClients(t.Context(), &apiv1.ListClientsRequest{})
 		servertest.WantError(t, err, connect.CodeUnauthenticated, servertest.NoToken)
 	}
@@ -185,7 +185,7 @@ func TestThrottling_MissingTokenIsNotCounted(t *testing.T) {
 func TestThrottling_BadTokenOnPublicProcedureIsNotCounted(t *testing.T) {
 	s, _ := oneASecond(t)
 	asked := &apiv1.GetPublicClientsRequest{ClientId: []string{uuid.NewString()}}
-	for range 3 * atOnce {
+	for range 3 * burst {
 		if _, err := s.Clients(servertest.ConnectJSON, "bad").GetPublicClients(t.Context(), asked); err != nil {
 			t.Fatal(err)
 		}

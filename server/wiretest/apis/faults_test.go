@@ -94,7 +94,7 @@ func TestUnreachableIssuer_InWordsOfTheAPI(t *testing.T) {
 	}
 }
 
-// The bound of calls at once is one for all APIs, and is no error of ours.
+// The bound of concurrent calls is one for all APIs, and is no error of ours.
 func TestTooManyCalls_InWordsOfTheAPI(t *testing.T) {
 	s := servertest.Start(t, servertest.OneCallAtATime)
 	id := s.Create(t, servertest.Request()).GetClientId()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// connections are how many callers a benchmark has at once.
+// connections are how many concurrent callers a benchmark has.
 var connections = []int{1, 8, 64}
 
 // benchClients is how many clients the calls of a benchmark go round.

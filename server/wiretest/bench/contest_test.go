@@ -82,7 +82,7 @@ func (c benchConn) call(request []byte) error {
 }
 
 // newCaller makes a contender that goes round the requests over so many
-// connections at once, which stay open between its turns.
+// concurrent connections, which stay open between its turns.
 func newCaller(b *testing.B, url string, connections int, requests [][]byte) contender {
 	b.Helper()
 	conns := make([]benchConn, connections)

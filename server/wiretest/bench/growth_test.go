@@ -20,7 +20,7 @@ const (
 	fewClients = 1_000
 	// seedBatch is how many clients one statement makes.
 	seedBatch = 50_000
-	// growthConnections is how many callers BenchmarkGrowth has at once.
+	// growthConnections is how many concurrent callers BenchmarkGrowth has.
 	growthConnections = 8
 )
 

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// postgresConnections is how many callers BenchmarkPostgres has at once.
+	// postgresConnections is how many concurrent callers BenchmarkPostgres has.
 	postgresConnections = 32
 	// pgbenchSeconds is how long pgbench measures in each turn: with less its
 	// beginning and its end, when not every connection is busy, would flatter us.

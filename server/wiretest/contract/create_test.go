@@ -163,7 +163,7 @@ func TestCreateClient_FieldsThatDoNotFit(t *testing.T) {
 			"validation error: application_bindings: must name each application_id once",
 			[]string{"application_bindings"},
 		},
-		"several fields at once": {
+		"several fields in one request": {
 			func(r *apiv1.CreateClientRequest) {
 				r.HasSecret, r.RedirectUri, r.WebsiteUrl = false, "http://example.com/", "ftp://example.com/"
 			},

@@ -30,7 +30,7 @@ func serializable(t *testing.T, config database.Postgres) database.Postgres {
 	return config
 }
 
-// A tug is a client whose secret many rotate at once.
+// A tug is a client whose secret many rotate concurrently.
 type tug struct {
 	id string
 

@@ -9,7 +9,7 @@ import (
 )
 
 // A rotated row that has to move to another page of PostgreSQL's costs an entry in
-// every index. In a table that was filled at once each page has room for one.
+// every index. In a table that was filled in one go each page has room for one.
 func TestRotation_StaysOnItsPage(t *testing.T) {
 	if !storagetest.IsPostgres() {
 		t.Skip("SQLite writes a row where it is: " + storagetest.Variable + " names a PostgreSQL")

@@ -130,7 +130,7 @@ func TestTLS_Before12IsRefused(t *testing.T) {
 	}
 }
 
-// A client learns from the first frame how many calls it may have at once.
+// A client learns from the first frame how many concurrent calls it may have.
 func TestHTTP2_100StreamsAConnection(t *testing.T) {
 	cert, key, trust := certificate(t)
 	plain := servertest.Start(t)

@@ -93,7 +93,7 @@ func overlapping(t *testing.T, s *servertest.Server) *clientsdv1.VerifySecretReq
 }
 
 func TestMetrics_VerificationsByMatch(t *testing.T) {
-	s := servertest.StartWatched(t, func(c *server.Config) { c.FailureRate = 1 }) // ten at once
+	s := servertest.StartWatched(t, func(c *server.Config) { c.FailureRate = 1 }) // a burst of ten
 	previous := overlapping(t, s.Server)
 	s.Verify(t, previous.GetClientId(), previous.GetSecret())
 	current := s.Create(t, servertest.Request())
