@@ -111,7 +111,7 @@ func (c Config) validateScopeMap(scopes map[string][]string) error {
 // verifier accepts the tokens of the configured issuers or, if there are none,
 // of the built-in one.
 func (s *Server) verifier() (*auth.Verifier, error) {
-	issuers := []auth.Issuer{{Name: s.issuer.Name(), Key: auth.LocalKeys(s.issuer.Key)}}
+	issuers := []auth.Issuer{auth.Local(s.issuer)}
 	if len(s.config.Issuers) > 0 {
 		var err error
 		if issuers, err = s.remoteIssuers(); err != nil {

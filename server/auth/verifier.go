@@ -40,15 +40,28 @@ type Issuer struct {
 	Format TokenFormat
 }
 
-// LocalKeys makes an [Issuer.Key] of a function that knows every RSA key by its
-// id, and returns nil for any other id.
-func LocalKeys(key func(ctx context.Context, keyID string) *rsa.PublicKey) func(context.Context, KeyRef) (crypto.PublicKey, error) {
-	return func(ctx context.Context, ref KeyRef) (crypto.PublicKey, error) {
-		if found := key(ctx, ref.ID); found != nil {
+// A LocalIssuer knows its own RSA keys.
+type LocalIssuer interface {
+	// Name is the `iss` of its tokens.
+	Name() string
+	// Key returns the key of that id, or nil if it is not known.
+	Key(ctx context.Context, keyID string) *rsa.PublicKey
+	// Loaded is as of when the keys are known: another process may have made a key
+	// since.
+	Loaded() time.Time
+}
+
+// localInterval is how long it takes a [LocalIssuer] to hear of a new key.
+const localInterval = time.Second
+
+// Local makes an Issuer of one that runs in this process.
+func Local(local LocalIssuer) Issuer {
+	return Issuer{Name: local.Name(), Key: func(ctx context.Context, ref KeyRef) (crypto.PublicKey, error) {
+		if found := local.Key(ctx, ref.ID); found != nil {
 			return found, nil
 		}
-		return nil, ErrUnknownKey
-	}
+		return nil, &UnknownKeyError{AsOf: local.Loaded(), RetryAfter: localInterval}
+	}}
 }
 
 // Config says which access tokens a Verifier accepts.

@@ -139,7 +139,7 @@ func (c Token) checkClient(ctx context.Context, opened *storage.Storage, scopes 
 // whose organisation cannot be printed.
 func (c Token) checkAccepted(ctx context.Context, signer *issuer.Issuer, token string) error {
 	verifier, err := auth.NewVerifier(auth.Config{
-		Issuers:  []auth.Issuer{{Name: signer.Name(), Key: auth.LocalKeys(signer.Key)}},
+		Issuers:  []auth.Issuer{auth.Local(signer)},
 		Audience: c.Audience,
 	})
 	if err != nil {

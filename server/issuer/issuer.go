@@ -79,6 +79,9 @@ func (i *Issuer) Key(ctx context.Context, keyID string) *rsa.PublicKey {
 	return i.current.Load().valid(keyID)
 }
 
+// Loaded is when the keys were read last. A key that was made later is not known.
+func (i *Issuer) Loaded() time.Time { return i.current.Load().loaded }
+
 // JWKS is the document of the public keys (RFC 7517). If the database does not
 // answer it is the last one that is known.
 func (i *Issuer) JWKS(ctx context.Context) []byte {
@@ -96,6 +99,7 @@ func (i *Issuer) latest(ctx context.Context) *keys {
 }
 
 func (i *Issuer) reload(ctx context.Context) error {
+	begun := time.Now()
 	rows, err := i.db.Read.SigningKey.Query().Order(signingkey.ByCreatedAt(), signingkey.ByID()).All(ctx)
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
@@ -103,7 +107,7 @@ func (i *Issuer) reload(ctx context.Context) error {
 	if len(rows) == 0 {
 		return ErrNoKey
 	}
-	loaded, err := newKeys(rows, i.keyset)
+	loaded, err := newKeys(rows, i.keyset, begun)
 	if err != nil {
 		return fmt.Errorf("load signing keys: %w", err)
 	}

@@ -44,10 +44,10 @@ func (k *keys) valid(keyID string) *rsa.PublicKey {
 	return key.key
 }
 
-// newKeys reads the rows, the oldest first.
-func newKeys(rows []*ent.SigningKey, keyset *secret.Keyset) (*keys, error) {
+// newKeys reads the rows, the oldest first, which were there at a time.
+func newKeys(rows []*ent.SigningKey, keyset *secret.Keyset, loaded time.Time) (*keys, error) {
 	newest := rows[len(rows)-1]
-	k := &keys{name: newest.Issuer, newest: newest, public: make(map[string]publicKey), loaded: time.Now()}
+	k := &keys{name: newest.Issuer, newest: newest, public: make(map[string]publicKey), loaded: loaded}
 	var document jose.JSONWebKeySet
 	for _, row := range rows {
 		key, err := readPublic(row, row == newest)

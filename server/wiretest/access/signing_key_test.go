@@ -121,7 +121,8 @@ func TestSigningKey_DroppedKeyIsRefused(t *testing.T) {
 	rotateSigningKey(t, s)
 	after := mintToken(t, s)
 	s.Exec(t, "UPDATE signing_keys SET tokens_until = ? WHERE id = ?", time.Now().Add(-2*time.Minute).UTC(), signedBy(t, before))
-	wantAccepted(t, s, after) // the server learns of both keys
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // a token of the same second as the keys may have a key that is not known yet
+	wantAccepted(t, s, after)                                                 // the server learns of both keys
 	servertest.WantError(t, callWith(t, s, before), connect.CodeUnauthenticated, "the access token is signed with a key its issuer does not publish")
 	wantPublishedKeys(t, s, signedBy(t, after))
 	third := rotateSigningKey(t, s)

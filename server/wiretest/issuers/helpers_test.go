@@ -7,6 +7,7 @@
 package issuers_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -101,4 +102,20 @@ func get(t *testing.T, s *servertest.Server, path string) (status int, body stri
 	}
 	response, text := servertest.Do(t, request)
 	return response.StatusCode, strings.TrimSpace(string(text))
+}
+
+// issuerOf is the iss of a token, unverified.
+func issuerOf(t *testing.T, token string) string {
+	t.Helper()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims struct {
+		Issuer string `json:"iss"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims.Issuer
 }

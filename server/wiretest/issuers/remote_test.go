@@ -13,6 +13,7 @@ import (
 	"clientsd/server/auth"
 	"clientsd/server/auth/authtest"
 	"clientsd/server/servertest"
+	"clientsd/server/servertest/storagetest"
 )
 
 // trust makes a server accept the tokens of these issuers.
@@ -322,4 +323,27 @@ func TestRotation_ForgedDates(t *testing.T) {
 		t.Errorf("iat now: got %+v", got)
 	}
 	wantAnswer(t, s, sign(t, issuer, key, nil), answer{Status: http.StatusOK})
+}
+
+// The keys of the built-in issuer follow the database. While it does not answer,
+// another server may have made the key of a token.
+func TestBuiltInIssuer_KeyThatCannotBeLookedUp(t *testing.T) {
+	storagetest.OnFile(t, "table that a test could take away")
+	s := servertest.Start(t)
+	good := s.Token(t, servertest.All...)
+	wantAnswer(t, s, good, accepted)
+	forger := authtest.NewKey(t, "made by another server")
+	claims := authtest.With(authtest.Claims(issuerOf(t, good), server.DefaultAudience, time.Now()), map[string]any{"iat": time.Now().Add(time.Second).Unix()})
+	young := forger.Sign(t, claims, nil)
+	s.Exec(t, "ALTER TABLE signing_keys RENAME TO away")
+	for range 3 {
+		wantAnswer(t, s, young, unavailable(notYetKnown, "1"))
+	}
+	old := forger.Sign(t, authtest.With(claims, map[string]any{"iat": time.Now().Add(-time.Minute).Unix()}), nil)
+	wantAnswer(t, s, old, refused("the access token is signed with a key its issuer does not publish"))
+	s.Exec(t, "ALTER TABLE away RENAME TO signing_keys")
+	eventually(t, "the key is known not to be there", func() bool {
+		return call(t, s, young) == refused("the access token is signed with a key its issuer does not publish")
+	})
+	wantAnswer(t, s, good, accepted)
 }
