@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// The files of testdata were made with cwebp and webpmux 1.2.4: lossy.webp is
+// The files of testdata come from cwebp and webpmux 1.2.4: lossy.webp is
 // 16×16 of one red; in lossless.webp the right half is transparent; in alpha.webp
 // column x has alpha 16x; groups.webp has a map of code groups; animated.webp has
 // a first frame, red with its right half transparent, at (4,6) on 20×22.

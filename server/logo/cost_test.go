@@ -17,9 +17,9 @@ import (
 // worst known upload takes 212.
 const worstMiB = 224
 
-// TestEncodeCostsLittle bounds what Encode allocates, in all, for uploads made
+// TestEncode_CostsLittle bounds what Encode allocates, in all, for uploads made
 // to cost much.
-func TestEncodeCostsLittle(t *testing.T) {
+func TestEncode_CostsLittle(t *testing.T) {
 	small := pngOf(t, gradient(8, 8))
 	photo := jpegOf(t, gradient(512, 512))
 	for name, c := range map[string]struct {

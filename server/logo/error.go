@@ -11,7 +11,7 @@ type Error struct {
 	// Field is the request's field at fault: logo_data or content_type.
 	Field string
 	// Rule names the rule that was broken: logo.too_large (more than
-	// [MaxBytes]), logo.unsupported_type (content_type is none of ours),
+	// [MaxBytes]), logo.unsupported_type (content_type is not accepted),
 	// logo.type_mismatch (the data is not of that type), logo.dimensions
 	// (a side of no pixels, or of more than [MaxSide]), logo.malformed (the
 	// data is damaged) or logo.too_complex (decoding would cost far more than

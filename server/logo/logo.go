@@ -1,5 +1,5 @@
 // Package logo checks the image a caller uploads as a client's logo and encodes
-// it anew, so that what is stored and served is never the caller's bytes.
+// it again, so that what is stored and served is never the caller's bytes.
 //
 // It owns the formats accepted, their limits, what decoding one may cost, whose
 // turn it is to decode, and the name a logo has in its URL. It knows no wire, no

@@ -40,7 +40,7 @@ func encoded(t *testing.T, data []byte, contentType string) *image.NRGBA {
 	return canvas
 }
 
-func TestEncodeKeepsThePixels(t *testing.T) {
+func TestEncode_KeepsThePixels(t *testing.T) {
 	seeThrough := image.NewPaletted(image.Rect(0, 0, 3, 2), color.Palette{red, nothing})
 	seeThrough.SetColorIndex(1, 1, 1)
 	for name, c := range map[string]struct {
@@ -81,7 +81,7 @@ func plainNRGBA(c color.NRGBA) image.Image {
 	return img
 }
 
-func TestEncodeReadsEveryFormat(t *testing.T) {
+func TestEncode_ReadsEveryFormat(t *testing.T) {
 	deep := image.NewNRGBA64(image.Rect(0, 0, 16, 16))
 	for i := range 16 * 16 {
 		deep.Set(i%16, i/16, red)
@@ -128,17 +128,17 @@ func near(a, b color.NRGBA) bool {
 		max(a.B, b.B)-min(a.B, b.B) < 4 && max(a.A, b.A)-min(a.A, b.A) < 4
 }
 
-func TestEncodeKeepsTheFirstFrameOfAnAnimation(t *testing.T) {
+func TestEncode_KeepsTheFirstFrameOfAnAnimation(t *testing.T) {
 	blue := color.NRGBA{B: 255, A: 255}
 	small := plain(image.Rect(2, 3, 6, 7), red)
 	apng := withChunks(pngOf(t, plain(image.Rect(0, 0, 8, 9), red)),
 		chunk("acTL", []byte{0, 0, 0, 2, 0, 0, 0, 0}))
 	for name, c := range map[string]struct {
-		data           []byte
-		contentType    string
-		size           image.Point
-		inside, beside image.Point
-		want           color.NRGBA // beside the frame
+		data            []byte
+		contentType     string
+		size            image.Point
+		inside, outside image.Point
+		want            color.NRGBA // outside the frame
 	}{
 		"GIF": {
 			gifOf(t, 8, 9, plain(image.Rect(0, 0, 8, 9), red), plain(image.Rect(0, 0, 8, 9), blue)),
@@ -162,21 +162,21 @@ func TestEncodeKeepsTheFirstFrameOfAnAnimation(t *testing.T) {
 			if p := got.NRGBAAt(c.inside.X, c.inside.Y); !near(p, red) {
 				t.Errorf("inside the frame: got %v, want %v", p, red)
 			}
-			if p := got.NRGBAAt(c.beside.X, c.beside.Y); !near(p, c.want) {
-				t.Errorf("beside the frame: got %v, want %v", p, c.want)
+			if p := got.NRGBAAt(c.outside.X, c.outside.Y); !near(p, c.want) {
+				t.Errorf("outside the frame: got %v, want %v", p, c.want)
 			}
 		})
 	}
 }
 
-func TestHashNamesTheLogoByItsContent(t *testing.T) {
+func TestHash_NamesTheLogoByItsContent(t *testing.T) {
 	const want = "ba7816bf8f01cfea414140de5dae2223" // FIPS 180-2, appendix B.1, "abc"
 	if got := logo.Hash([]byte("abc")); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-func TestEncodeIsDeterministic(t *testing.T) {
+func TestEncode_IsDeterministic(t *testing.T) {
 	first, err := logo.Encode(file(t, "alpha.webp"), webpType)
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestEncodeIsDeterministic(t *testing.T) {
 	}
 }
 
-func TestADecodersPanicIsAMalformedImage(t *testing.T) {
+func TestEncode_DecoderPanics(t *testing.T) {
 	want := &logo.Error{"logo_data", "logo.malformed", "must be a complete, undamaged image/gif file"}
 	var got *logo.Error
 	if err := logo.PictureOfPanic(); !errors.As(err, &got) {

@@ -16,7 +16,7 @@ import (
 const quarterTurn = "MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01" +
 	"\x00\x06\x00\x00\x00\x00\x00\x00"
 
-func TestEncodeKeepsNothingButPixels(t *testing.T) {
+func TestEncode_KeepsNothingButPixels(t *testing.T) {
 	const html = "<script>alert(document.domain)</script>"
 	simple := pngOf(t, gradient(20, 10))
 	exif := []byte("Exif\x00\x00" + quarterTurn + html)

@@ -35,7 +35,7 @@ func refused(t *testing.T, data []byte, contentType string, want logo.Error) {
 	}
 }
 
-func TestEncodeRefusesWhatItIsNotMeantFor(t *testing.T) {
+func TestEncode_RefusesOtherTypesAndSizes(t *testing.T) {
 	valid := pngOf(t, gradient(8, 8))
 	tooLong := append(bytes.Clone(valid), make([]byte, logo.MaxBytes+1-len(valid))...)
 	const types = "must be image/png, image/jpeg, image/webp or image/gif"
@@ -48,7 +48,7 @@ func TestEncodeRefusesWhatItIsNotMeantFor(t *testing.T) {
 			tooLong, pngType,
 			"logo_data", "logo.too_large", "must be at most 2097152 bytes, has 2097153",
 		},
-		"a type that is none of ours": {
+		"a type that is not accepted": {
 			valid, "image/svg+xml",
 			"content_type", "logo.unsupported_type", types,
 		},
@@ -83,7 +83,7 @@ func TestEncodeRefusesWhatItIsNotMeantFor(t *testing.T) {
 	}
 }
 
-func TestEncodeRefusesSidesOfNoneOrMoreThan512Pixels(t *testing.T) {
+func TestEncode_RefusesBadDimensions(t *testing.T) {
 	frame := plain(image.Rect(0, 0, 8, 8), red)
 	still, animated := file(t, "lossy.webp"), file(t, "animated.webp")
 	for name, c := range map[string]struct {
@@ -111,7 +111,7 @@ func TestEncodeRefusesSidesOfNoneOrMoreThan512Pixels(t *testing.T) {
 	}
 }
 
-func TestEncodeRefusesDamage(t *testing.T) {
+func TestEncode_RefusesDamage(t *testing.T) {
 	valid, photo := pngOf(t, gradient(8, 8)), jpegOf(t, gradient(8, 8))
 	gifs := gifOf(t, 8, 8, plain(image.Rect(0, 0, 8, 8), red))
 	still, animated := file(t, "lossy.webp"), file(t, "animated.webp")
