@@ -61,8 +61,8 @@ func TestATransactionWhoseLineIsCutIsDoneOnceOrNotAtAll(t *testing.T) {
 		tries, n      int
 		failure       tx.Failure
 	}{
-		"before the server has the commit":   {pgproxy.BeforeCommit(), true, 2, 1, tx.Unclassified},
-		"after the server has committed":     {pgproxy.AfterCommit(), false, 1, 1, tx.Unclassified},
+		"before the server has the commit":       {pgproxy.BeforeCommit(), true, 2, 1, tx.Unclassified},
+		"after the server has committed":         {pgproxy.AfterCommit(), false, 1, 1, tx.Unclassified},
 		"after a statement, not yet immediately": {pgproxy.After("UPDATE"), true, 1, 0, tx.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
