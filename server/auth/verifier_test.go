@@ -3,7 +3,12 @@ package auth_test
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
+	"math/big"
 	"testing"
 	"time"
 
@@ -11,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"clientsd/server/auth"
+	"clientsd/server/auth/authtest"
 )
 
 func TestNewVerifierRefuses(t *testing.T) {
@@ -183,4 +189,34 @@ func text(bytes int) string {
 		s[i] = 'a' + byte(i%26)
 	}
 	return string(s)
+}
+
+// A key that no issuer should have is not used, wherever it comes from.
+func TestVerify_KeyThatIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	numbers := func(bits uint, exponent int) crypto.PublicKey {
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		return &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: exponent}
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]crypto.PublicKey{
+		"2047 bits":                numbers(2047, 65537),
+		"8193 bits":                numbers(8193, 65537),
+		"an exponent of one":       numbers(2048, 1),
+		"an even exponent":         numbers(2048, 65536),
+		"an exponent over 31 bits": numbers(2048, 1<<31+1),
+		"another curve":            other.Public(),
+		"an elliptic key":          authtest.NewES256Key(t, "key-1").Public(),
+		"no key at all":            nil,
+	} {
+		cfg := newConfig(t)
+		cfg.Issuers[0].Key = func(context.Context, auth.KeyRef) (crypto.PublicKey, error) { return key, nil }
+		principal, err := newVerifier(t, cfg).Verify(t.Context(), goodToken(t, nil))
+		t.Run(name, func(t *testing.T) {
+			wantTokenError(t, principal, err, "the access token is signed with a key of its issuer that is not accepted")
+		})
+	}
 }
