@@ -26,7 +26,7 @@ func TestDatabaseURL_PasswordIsNeverShown(t *testing.T) {
 		"another kind of database":   "mysql://clientsd:s3cr3t@127.0.0.1:1/clientsd",
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, args := range [][]string{{"serve"}, {"migrate"}, {"token", "--scope", "admin"}, {"keyset", "info"}} {
+			for _, args := range [][]string{{"serve"}, {"migrate"}, {"token", "--scope", "oauth:clients:read"}, {"keyset", "info"}} {
 				wantHidden(t, 1, append(args, "--database-url", url)...)
 			}
 			t.Setenv("CLIENTSD_DATABASE_URL", url)
