@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"clientsd/server/auth"
+	"clientsd/server/auth/authtest"
 )
 
 func TestVerifyAsksForTheKeyOfAKnownTokenAgain(t *testing.T) {
@@ -105,4 +106,35 @@ func BenchmarkVerify(b *testing.B) {
 
 func copyOf(key *rsa.PublicKey) *rsa.PublicKey {
 	return &rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}
+}
+
+// A token that is remembered is good for as long as the issuer publishes the very
+// key that it was verified with, of whatever kind.
+func TestVerify_KeyOfAKnownTokenIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, pair := range map[string][2]authtest.Key{
+		"RS256": {trustedKey(t), rogueKey(t)},
+		"ES256": {authtest.NewES256Key(t, "key-1"), authtest.NewES256Key(t, "key-1")},
+		"EdDSA": {authtest.NewEdDSAKey(t, "key-1"), authtest.NewEdDSAKey(t, "key-1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			published := pair[0]
+			cfg := newConfig(t)
+			cfg.Issuers[0].Format.Algorithms = []string{name}
+			cfg.Issuers[0].Key = func(context.Context, auth.KeyRef) (crypto.PublicKey, error) { return published.Public(), nil }
+			verifier, token := newVerifier(t, cfg), pair[0].Sign(t, goodClaims(nil), nil)
+			for range 2 {
+				if _, err := verifier.Verify(t.Context(), token); err != nil {
+					t.Fatal(err)
+				}
+			}
+			published = pair[1]
+			principal, err := verifier.Verify(t.Context(), token)
+			wantTokenError(t, principal, err, "the signature of the access token is wrong")
+			if _, err := verifier.Verify(t.Context(), pair[1].Sign(t, goodClaims(nil), nil)); err != nil {
+				t.Errorf("a token of the new key: %v", err)
+			}
+		})
+	}
 }
