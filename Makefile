@@ -35,6 +35,11 @@ race: ## Run the tests under the race detector
 postgres: ## Run the tests on a PostgreSQL server of their own
 	.ci/postgres go test -count=1 ./...
 
+.PHONY: pooler
+pooler: ## Run the tests of rotation and contract on PostgreSQL behind PgBouncer
+	.ci/pgbouncer go test -count=1 -run 'OpenPostgres' ./server/database
+	.ci/pgbouncer go test -count=1 ./server/wiretest/contract ./server/wiretest/rotation
+
 .PHONY: bench
 bench: ## Measure; docs/benchmarks.md says how to read it
 	go test -run '^$$' -bench . ./server/wiretest/bench
