@@ -63,6 +63,9 @@ func Start(t testing.TB, options ...func(*server.Config)) *Server {
 		option(&config)
 	}
 	s.Dir = config.Storage.Dir
+	if config.Storage.KeysetFile == "" && config.Storage.KeysetContent == "" && config.Storage.Postgres.URL == "" {
+		copyFirstRun(t, s.Dir)
+	}
 	config.Storage = storagetest.Config(t, config.Storage)
 	s.storage = config.Storage
 	s.run(t, config)

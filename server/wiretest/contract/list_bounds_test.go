@@ -14,7 +14,7 @@ import (
 )
 
 func TestListClients_PageTokenOfAnotherQuery(t *testing.T) {
-	s, elsewhere := servertest.Start(t), servertest.Start(t)
+	s, elsewhere := servertest.Start(t), servertest.Start(t, servertest.OwnKeys(t))
 	register(t, s, 2, "app")
 	register(t, elsewhere, 2, "app")
 	good := s.NextPageToken(t, &apiv1.ListClientsRequest{PageSize: proto.Int32(1)})
