@@ -73,6 +73,8 @@ func (c Serve) storage() storage.Config {
 func (Serve) Help() string {
 	return `The first run makes the data folder, a keyset and a database; later ones migrate the database if they have to. With --database-url several servers share one PostgreSQL database and one keyset, and none of them makes anything: see clientsd keyset create and clientsd migrate. The first SIGTERM or Ctrl-C lets running calls finish, a second one does not.
 
+A flag that is written [ISSUER=]VALUE is for every issuer, or for the one that is named: one of --issuer, to the letter. Commas separate values. docs/issuers.md has the flags for Keycloak, Auth0, Okta, Entra ID, ZITADEL, Hydra, Cognito and GitHub Actions.
+
 Traces and metrics go to an OpenTelemetry collector if the standard OTEL_* variables ask for it, and nowhere otherwise.
 
 Examples:
