@@ -1,13 +1,12 @@
-// Package backup makes copies of a SQLite database, also beside a server that
-// writes to it, and puts a copy back in the place of a lost database.
+// Package backup copies a SQLite database, also while a server writes to it, and
+// restores a copy in the place of a lost database.
 //
-// A copy carries the mark of package rollback from the start, so that it is
-// refused wherever it is served from, however it came there. It is made under
-// another name, read back as a whole, and only then linked to its own: what has
-// the name of a backup is one. The keyset is never in it, because whoever holds
-// both can read the secrets.
+// It owns what makes a file a backup: the copy is read back as a whole, carries a
+// [storage.RestoredMark] from the start, so that no server serves it unnoticed, and
+// gets its name only then. The keyset is never in it, because someone who has both
+// can read the secrets.
 //
-// It imports database, rollback and storage, and knows neither flags nor a wire.
+// It must not know flags or the wire.
 package backup
 
 import (
@@ -26,46 +25,50 @@ import (
 	"clientsd/server/tx"
 )
 
-// ErrExists says that the file to write is there already.
+// ErrExists reports that the file to write exists.
 var ErrExists = errors.New("there is a file of this name already, and a backup replaces none: choose another name")
 
-// A Copy describes what was made.
+// A Copy describes a backup or a restored database.
 type Copy struct {
 	// Bytes is its size.
 	Bytes int64
 	// Clients counts the clients with a secret in it.
 	Clients int
-	// Mark says which backup it is.
+	// Mark names the backup.
 	Mark storage.RestoredMark
 }
 
-// Progress is told how many of how many bytes are copied.
-type Progress func(done, total int64)
-
 // Make copies the database file source to the new file target, as it is at the
-// time of the call. Target is whole and on disk, or not there at all.
+// time of the call. Afterwards target is complete and on disk, or does not exist.
 //
-// Errors: ErrExists; [database.ErrDamaged] and [database.ErrForeign] for what is
-// in source; the end of ctx.
-func Make(ctx context.Context, source, target string, progress Progress) (Copy, error) {
+// Errors: ErrExists; [database.ErrDamaged] and [database.ErrForeign] if source is
+// no sound database of clientsd; the end of ctx.
+func Make(ctx context.Context, source, target string, progress Progress) (created Copy, err error) {
 	if _, err := os.Lstat(target); err == nil {
 		return Copy{}, fmt.Errorf("back up to %s: %w", target, ErrExists)
 	}
-	made, err := publish(ctx, source, target, time.Now(), progress)
+	takenAt := time.Now()
+	err = database.VerifySQLite(ctx, source)
+	if err == nil {
+		created, err = publish(ctx, source, target, takenAt, progress)
+	}
 	if err != nil {
 		return Copy{}, fmt.Errorf("back up to %s: %w", target, err)
 	}
-	return made, nil
+	return created, nil
 }
 
-// publish makes a marked copy and gives it the name target once it is whole.
-func publish(ctx context.Context, source, target string, takenAt time.Time, progress Progress) (made Copy, err error) {
+// publish creates a marked copy of a sound database, and names it target once it is
+// complete.
+func publish(ctx context.Context, source, target string, takenAt time.Time, progress Progress) (created Copy, err error) {
 	mark := func(transact tx.Transactor) error { return storage.MarkRestored(ctx, transact, takenAt) }
-	err = durable.Create(target, func(unnamed string) (err error) {
-		if err := database.CopySQLite(ctx, source, unnamed, mark, progress); err != nil {
-			return err
+	err = durable.Create(target, func(scratch string) (err error) {
+		finish := progress.watch(source, scratch)
+		err = database.CopySQLite(ctx, source, scratch, mark)
+		finish(err)
+		if err == nil {
+			created, err = inspect(ctx, scratch)
 		}
-		made, err = inspect(ctx, unnamed)
 		return err
 	})
 	switch {
@@ -74,11 +77,12 @@ func publish(ctx context.Context, source, target string, takenAt time.Time, prog
 	case errors.Is(err, durable.ErrNotFlushed):
 		return Copy{}, errors.Join(err, os.Remove(target))
 	}
-	return made, err
+	return created, err
 }
 
-// inspect reads a whole copy back, and fails unless it is what was to be made.
-func inspect(ctx context.Context, path string) (made Copy, err error) {
+// inspect reads a whole copy back. It fails if the copy is not a sound and marked
+// database.
+func inspect(ctx context.Context, path string) (created Copy, err error) {
 	if err := database.VerifySQLite(ctx, path); err != nil {
 		return Copy{}, err
 	}
@@ -96,9 +100,9 @@ func inspect(ctx context.Context, path string) (made Copy, err error) {
 	} else if !hasCheck {
 		return Copy{}, database.ErrForeign
 	}
-	var marked *storage.RestoredError
-	if err := storage.CheckRestored(ctx, db, dialect.SQLite); !errors.As(err, &marked) {
+	var restored *storage.RestoredError
+	if err := storage.CheckRestored(ctx, db, dialect.SQLite); !errors.As(err, &restored) {
 		return Copy{}, errors.Join(errors.New("the copy does not carry its mark"), err)
 	}
-	return Copy{Bytes: info.Size(), Clients: marked.Clients, Mark: marked.Mark}, nil
+	return Copy{Bytes: info.Size(), Clients: restored.Clients, Mark: restored.Mark}, nil
 }

@@ -19,7 +19,7 @@ import (
 
 func silent(int64, int64) {}
 
-// source is a database of three clients, the last of them public, and its keyset.
+// source opens a new database of three clients, the last of them public.
 func source(t *testing.T) *storage.Storage {
 	t.Helper()
 	s, err := storage.Open(t.Context(), storage.Config{Dir: filepath.Join(t.TempDir(), "data"), Create: true})
@@ -37,8 +37,8 @@ func source(t *testing.T) *storage.Storage {
 	return s
 }
 
-// made is a backup of a database.
-func made(t *testing.T, s *storage.Storage) string {
+// backupOf takes a backup of a database and returns its path.
+func backupOf(t *testing.T, s *storage.Storage) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "backup.db")
 	if _, err := backup.Make(t.Context(), s.DatabaseFile, path, silent); err != nil {
@@ -63,7 +63,7 @@ func wantAlone(t *testing.T, dir string, want ...string) {
 	}
 }
 
-func TestABackupIsOneFileThatTellsWhatItIs(t *testing.T) {
+func TestMake_OneMarkedFile(t *testing.T) {
 	s := source(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "backup.db")
@@ -85,11 +85,11 @@ func TestABackupIsOneFileThatTellsWhatItIs(t *testing.T) {
 	}
 }
 
-func TestABackupReplacesNothing(t *testing.T) {
+func TestMake_TargetExists(t *testing.T) {
 	s := source(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "backup.db")
-	if err := os.Symlink("nowhere", path); err != nil { // not even what is not there
+	if err := os.Symlink("nowhere", path); err != nil { // not even a dead link
 		t.Fatal(err)
 	}
 	_, err := backup.Make(t.Context(), s.DatabaseFile, path, silent)
@@ -102,8 +102,8 @@ func TestABackupReplacesNothing(t *testing.T) {
 	}
 }
 
-// Somebody else may take the name while the copy is made.
-func TestABackupDoesNotReplaceWhatComesInBetween(t *testing.T) {
+// Another process may create the target while the copy is written.
+func TestMake_TargetAppearsMeanwhile(t *testing.T) {
 	s := source(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "backup.db")
@@ -121,7 +121,7 @@ func TestABackupDoesNotReplaceWhatComesInBetween(t *testing.T) {
 	wantAlone(t, dir, "backup.db")
 }
 
-func TestABackupThatIsBrokenOffLeavesNothing(t *testing.T) {
+func TestMake_Canceled(t *testing.T) {
 	s := source(t)
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -133,17 +133,21 @@ func TestABackupThatIsBrokenOffLeavesNothing(t *testing.T) {
 	wantAlone(t, dir)
 }
 
-func TestWhatIsNoWholeDatabaseIsNotBackedUp(t *testing.T) {
+func TestMake_UnsoundDatabase(t *testing.T) {
 	for name, tt := range map[string]struct {
 		prepare func(t *testing.T, s *storage.Storage)
 		want    error
 		says    string
 	}{
-		"a damaged one": {
+		"a damaged row, which SQLite would copy": {
 			func(t *testing.T, s *storage.Storage) { damage(t, s) },
-			database.ErrDamaged, "verify database: the database is damaged: ",
+			database.ErrDamaged, "verify database: the database is damaged: NULL value in oauth_clients.secret_created_at",
 		},
-		"one without its keyset check": {
+		"a lost row, which SQLite would leave out": {
+			func(t *testing.T, s *storage.Storage) { loseRow(t, s) },
+			database.ErrDamaged, "verify database: the database is damaged: wrong # of entries in index oauthclient_organisation_created_at_id",
+		},
+		"a database without its keyset check": {
 			func(t *testing.T, s *storage.Storage) { execute(t, s, "DELETE FROM keyset_checks") },
 			database.ErrForeign, "this is not a database of clientsd",
 		},
@@ -162,11 +166,31 @@ func TestWhatIsNoWholeDatabaseIsNotBackedUp(t *testing.T) {
 	}
 }
 
-func TestABackupNeedsAFolderToGoTo(t *testing.T) {
+func TestMake_FolderMissing(t *testing.T) {
 	s := source(t)
 	path := filepath.Join(t.TempDir(), "nowhere", "backup.db")
 	_, err := backup.Make(t.Context(), s.DatabaseFile, path, silent)
 	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "back up to "+path+": ") {
 		t.Errorf("got error %v", err)
+	}
+}
+
+func TestMake_Progress(t *testing.T) {
+	s := source(t)
+	execute(t, s, "CREATE TABLE filler (content blob)", "INSERT INTO filler VALUES (zeroblob(64 << 20))")
+	type call struct{ done, total int64 }
+	var calls []call
+	record := func(done, total int64) { calls = append(calls, call{done, total}) }
+	if _, err := backup.Make(t.Context(), s.DatabaseFile, filepath.Join(t.TempDir(), "backup.db"), record); err != nil {
+		t.Fatal(err)
+	}
+	last := calls[len(calls)-1]
+	if last.done != last.total || last.total < 1<<20 {
+		t.Errorf("the last call: got %+v", last)
+	}
+	for i, c := range calls[:len(calls)-1] {
+		if c.done >= c.total || c.total != last.total || i > 0 && c.done < calls[i-1].done {
+			t.Errorf("call %d of %d: got %+v", i, len(calls), c)
+		}
 	}
 }

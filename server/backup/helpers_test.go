@@ -12,7 +12,7 @@ import (
 	"clientsd/server/storage"
 )
 
-// register makes a client; version 0 makes a public one.
+// register inserts a client. Version 0 inserts a public client.
 func register(t *testing.T, s *storage.Storage, version int64) *ent.OAuthClient {
 	t.Helper()
 	id, at := uuid.New(), time.Now().UTC()
@@ -48,14 +48,28 @@ func execute(t *testing.T, s *storage.Storage, statements ...string) {
 	}
 }
 
-// damage makes rows of the database break a rule of their table, which only who
-// reads all of them notices.
+// damage makes rows of the database break a rule of their table. Only a check that
+// reads all rows detects it.
 func damage(t *testing.T, s *storage.Storage) {
 	t.Helper()
 	execute(t, s,
 		"PRAGMA writable_schema = on",
 		"UPDATE sqlite_schema SET sql = replace(sql, '`secret_created_at` datetime NULL', '`secret_created_at` datetime NOT NULL') WHERE name = 'oauth_clients'",
 		"PRAGMA writable_schema = off")
+}
+
+// loseRow deletes a client from its table but not from an index.
+func loseRow(t *testing.T, s *storage.Storage) {
+	t.Helper()
+	execute(t, s,
+		"PRAGMA writable_schema = on",
+		"CREATE TEMP TABLE saved AS SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema WHERE name = 'oauthclient_organisation_created_at_id'",
+		"DELETE FROM sqlite_schema WHERE name = 'oauthclient_organisation_created_at_id'",
+		"PRAGMA writable_schema = reset",
+		"DELETE FROM oauth_clients WHERE NOT has_secret",
+		"PRAGMA writable_schema = on",
+		"INSERT INTO sqlite_schema SELECT type, name, tbl_name, rootpage, sql FROM saved",
+		"PRAGMA writable_schema = reset")
 }
 
 func read(t *testing.T, path string) string {

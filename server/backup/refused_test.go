@@ -15,9 +15,9 @@ import (
 	"clientsd/server/storage"
 )
 
-func TestNothingIsRestoredOverADatabase(t *testing.T) {
+func TestRestore_DatabaseExists(t *testing.T) {
 	s := source(t)
-	path := made(t, s)
+	path := backupOf(t, s)
 	for _, name := range []string{"clientsd.db", "clientsd.db-wal", "clientsd.db-shm", "clientsd.db-journal"} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -37,9 +37,9 @@ func TestNothingIsRestoredOverADatabase(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatComesInBetweenStays(t *testing.T) {
+func TestRestore_DatabaseAppearsMeanwhile(t *testing.T) {
 	s := source(t)
-	path := made(t, s)
+	path := backupOf(t, s)
 	target := filepath.Join(t.TempDir(), "clientsd.db")
 	_, err := backup.Restore(t.Context(), path, target, s.Keyset, func(int64, int64) { write(t, target, "faster") })
 	if !errors.Is(err, backup.ErrOccupied) || read(t, target) != "faster" {
@@ -47,8 +47,8 @@ func TestADatabaseThatComesInBetweenStays(t *testing.T) {
 	}
 }
 
-// Nothing is written before it is known to be right, not even a folder.
-func TestWhatDoesNotFitIsNotRestored(t *testing.T) {
+// Restore writes nothing, not even a folder, before it has checked the backup.
+func TestRestore_UnsoundBackup(t *testing.T) {
 	s := source(t)
 	other := source(t)
 	for name, tt := range map[string]struct {
@@ -61,11 +61,11 @@ func TestWhatDoesNotFitIsNotRestored(t *testing.T) {
 			func(*testing.T, string) {}, other.Keyset, storage.ErrKeysetWrong,
 			"the keyset is not the one this database was created with",
 		},
-		"a backup that was cut off": {
+		"the first half of a backup": {
 			func(t *testing.T, path string) { content := read(t, path); write(t, path, content[:len(content)/2]) },
 			s.Keyset, database.ErrDamaged, "verify database: the database is damaged: database disk image is malformed",
 		},
-		"a backup with a page of something else": {
+		"a backup with a page of other data": {
 			func(t *testing.T, path string) {
 				content := read(t, path)
 				write(t, path, content[:3*4096]+strings.Repeat("x", 4096)+content[4*4096:])
@@ -100,7 +100,7 @@ func TestWhatDoesNotFitIsNotRestored(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := made(t, s)
+			path := backupOf(t, s)
 			tt.spoil(t, path)
 			dir := t.TempDir()
 			target := filepath.Join(dir, "data", "clientsd.db")
@@ -114,7 +114,7 @@ func TestWhatDoesNotFitIsNotRestored(t *testing.T) {
 	}
 }
 
-// change spoils a backup in a way that SQLite finds nothing wrong with.
+// change changes a backup in a way that SQLite's checks accept.
 func change(t *testing.T, path, statement string) {
 	t.Helper()
 	db, err := database.OpenSQLite(t.Context(), path)
@@ -129,9 +129,9 @@ func change(t *testing.T, path, statement string) {
 	}
 }
 
-// The copy of the keyset may be from before its last rotation: it opens the
-// check, and none of the newest secrets.
-func TestAKeysetWithoutAKeyThatWasUsedIsRefused(t *testing.T) {
+// The copy of the keyset may be from before its last rotation. Such a keyset opens
+// the check, but not the newest secrets.
+func TestRestore_KeysetLacksAKey(t *testing.T) {
 	s := source(t)
 	before, err := secret.ParseKeyset([]byte(read(t, s.KeysetFile)))
 	if err != nil {
@@ -142,7 +142,7 @@ func TestAKeysetWithoutAKeyThatWasUsedIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	register(t, s, 1)
-	path := made(t, s)
+	path := backupOf(t, s)
 	dir := t.TempDir()
 	_, err = backup.Restore(t.Context(), path, filepath.Join(dir, "clientsd.db"), before, silent)
 	want := "the keyset is not the one this database was created with: it lacks key " + strconv.FormatUint(uint64(key.ID), 10) + ", which has sealed 1 rows"

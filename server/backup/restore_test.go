@@ -17,9 +17,9 @@ import (
 	"clientsd/server/storage"
 )
 
-func TestARestoredDatabaseIsTheBackupAndKnowsIt(t *testing.T) {
+func TestRestore_CopyIsMarked(t *testing.T) {
 	s := source(t)
-	path := made(t, s)
+	path := backupOf(t, s)
 	register(t, s, 1) // after the backup
 	dir := filepath.Join(t.TempDir(), "new", "data")
 	target := filepath.Join(dir, "clientsd.db")
@@ -37,8 +37,8 @@ func TestARestoredDatabaseIsTheBackupAndKnowsIt(t *testing.T) {
 	wantRefused(t, target, got.Mark)
 }
 
-// wantRefused fails the test if a database opens without being accepted, or
-// tells of another backup.
+// wantRefused fails the test unless the database is marked as restored from this
+// backup.
 func wantRefused(t *testing.T, path string, want storage.RestoredMark) {
 	t.Helper()
 	db, err := database.OpenReadOnly(t.Context(), path)
@@ -57,9 +57,8 @@ func wantRefused(t *testing.T, path string, want storage.RestoredMark) {
 	}
 }
 
-// A copy that was made by other means does not say how old it is, but it is
-// restored all the same.
-func TestACopyByOtherMeansIsMarkedWhenItIsRestored(t *testing.T) {
+// A copy taken with another tool carries no mark. Restore accepts and marks it.
+func TestRestore_CopyOfAnotherTool(t *testing.T) {
 	s := source(t)
 	path := filepath.Join(t.TempDir(), "copy.db")
 	execute(t, s, "VACUUM INTO '"+path+"'")
@@ -70,15 +69,15 @@ func TestACopyByOtherMeansIsMarkedWhenItIsRestored(t *testing.T) {
 	wantRefused(t, target, storage.RestoredMark{})
 }
 
-// A backup of a restored database that nobody has accepted yet is as old as the
+// A backup of a restored database that nobody has accepted yet keeps the mark of the
 // first backup.
-func TestTheOldestMarkStays(t *testing.T) {
+func TestMakeAndRestore_KeepTheOldestMark(t *testing.T) {
 	s := source(t)
 	at := time.Date(2026, 11, 21, 20, 34, 38, 0, time.UTC)
 	if err := storage.MarkRestored(t.Context(), s.DB.Transact, at); err != nil {
 		t.Fatal(err)
 	}
-	path := made(t, s)
+	path := backupOf(t, s)
 	wantRefused(t, path, storage.RestoredMark{TakenAt: at})
 	target := filepath.Join(t.TempDir(), "clientsd.db")
 	if _, err := backup.Restore(t.Context(), path, target, s.Keyset, silent); err != nil {
@@ -87,8 +86,8 @@ func TestTheOldestMarkStays(t *testing.T) {
 	wantRefused(t, target, storage.RestoredMark{TakenAt: at})
 }
 
-// The schema of a backup may be older than the binary that restores it.
-func TestABackupOfAnOlderSchemaIsRestored(t *testing.T) {
+// A backup may have an older schema than the binary that restores it.
+func TestRestore_OlderSchema(t *testing.T) {
 	s := source(t)
 	initial, err := migrations.Files.ReadFile("sqlite/20261121203438_initial.sql")
 	if err != nil {
@@ -137,9 +136,9 @@ func TestABackupOfAnOlderSchemaIsRestored(t *testing.T) {
 	}
 }
 
-func TestARestoreThatIsBrokenOffLeavesNothing(t *testing.T) {
+func TestRestore_Canceled(t *testing.T) {
 	s := source(t)
-	path := made(t, s)
+	path := backupOf(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	dir := t.TempDir()
 	_, err := backup.Restore(ctx, path, filepath.Join(dir, "clientsd.db"), s.Keyset, func(int64, int64) { cancel() })

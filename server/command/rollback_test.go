@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"clientsd/server/auth"
 	"clientsd/server/command"
 	"clientsd/server/storage"
 )
@@ -164,7 +165,7 @@ func TestServeLogsWhatItAccepts(t *testing.T) {
 		{true, `"level":"WARN","msg":"--accept-rollback: there is nothing to accept; leave it out, or the next restore is accepted unseen"}` + "\n"},
 		{false, ""},
 	} {
-		serve := command.Serve{Addr: "127.0.0.1:0", AcceptRollback: tt.accept}
+		serve := command.Serve{Addr: "127.0.0.1:0", AcceptRollback: tt.accept, SecretReadScope: auth.ScopeManage}
 		serve.DataDir, serve.Keyset, serve.LogLevel = dir, filepath.Join(from, "keyset.json"), "info"
 		ctx, stop := context.WithCancel(t.Context())
 		logs := &untilServing{stop: stop}

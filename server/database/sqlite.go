@@ -27,7 +27,7 @@ const pageCache = "_cache_size=-8192"
 // OpenSQLite opens the database file at path, and makes an empty one that only
 // its owner can read if there is none. The schema is as it was: see Migrate.
 func OpenSQLite(ctx context.Context, path string) (*DB, error) {
-	if err := touch(path); err != nil {
+	if err := touch(path, 0); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	writer, err := openPool(ctx, path, 1, "_foreign_keys=on", "_txlock=immediate", "_journal_mode=WAL", "_synchronous=FULL")
@@ -66,8 +66,8 @@ func OpenReadOnly(ctx context.Context, path string) (*ent.Client, error) {
 
 // touch makes an empty file with the right mode: SQLite alone would let the
 // umask decide who may read the database.
-func touch(path string) error {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode) //nolint:gosec // the operator names the folder
+func touch(path string, flags int) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|flags, fileMode) //nolint:gosec // the operator names the folder
 	if err != nil {
 		return err
 	}

@@ -15,13 +15,14 @@ import (
 
 // Errors of VerifySQLite.
 var (
-	// ErrDamaged says that a file is a database, but not a whole one.
+	// ErrDamaged reports that a database is incomplete or breaks its own rules.
 	ErrDamaged = errors.New("the database is damaged")
-	// ErrForeign says that a file is whole, but that clientsd has not made it.
+	// ErrForeign reports that a database is whole, but not one of clientsd.
 	ErrForeign = errors.New("this is not a database of clientsd")
 )
 
-// VerifySQLite reads the whole database file at path, and changes nothing.
+// VerifySQLite reads the whole database file at path, compares its tables with their
+// indexes, and changes nothing.
 //
 // Errors: ErrDamaged; ErrForeign; [ErrNewerSchema].
 func VerifySQLite(ctx context.Context, path string) error {

@@ -22,9 +22,9 @@ func addCheck(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset
 	})
 }
 
-// isKnown reports whether the keyset check of the database is of this keyset. It
+// KnowsKeyset reports whether the keyset check of the database is of this keyset. It
 // returns false if there is no check, and ErrKeysetWrong if it is of another keyset.
-func isKnown(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (bool, error) {
+func KnowsKeyset(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (bool, error) {
 	check, err := db.KeysetCheck.Get(ctx, checkID)
 	switch {
 	case ent.IsNotFound(err):

@@ -99,7 +99,7 @@ func (s *Storage) migrate(ctx context.Context) (err error) {
 // false if the database holds nothing sealed yet, and ErrKeysetWrong if it was
 // sealed with another keyset.
 func (s *Storage) isKeysetKnown(ctx context.Context) (bool, error) {
-	known, err := isKnown(ctx, s.DB.Read, s.Keyset)
+	known, err := KnowsKeyset(ctx, s.DB.Read, s.Keyset)
 	if err == nil && !known {
 		err = s.refuseSealed(ctx)
 	}

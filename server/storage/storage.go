@@ -184,7 +184,7 @@ func (s *Storage) checkFile(ctx context.Context, policy RestorePolicy) error {
 	if err != nil {
 		return err
 	}
-	known, err := isKnown(ctx, db, s.Keyset)
+	known, err := KnowsKeyset(ctx, db, s.Keyset)
 	if err == nil && !known {
 		err = ErrKeysetWrong
 	}
