@@ -66,7 +66,7 @@ func TestTheCommandsWorkOnPostgreSQL(t *testing.T) {
 	if _, err := said(t, token.Run); err == nil || !strings.HasSuffix(err.Error(), ": the database is not migrated for this binary: run clientsd migrate, or clientsd serve --migrate") {
 		t.Errorf("before it is migrated: got error %v", err)
 	}
-	for _, want := range []string{": 2 migrations applied, the schema is up to date\n", ": 0 migrations applied, the schema is up to date\n"} {
+	for _, want := range []string{": 3 migrations applied, the schema is up to date\n", ": 0 migrations applied, the schema is up to date\n"} {
 		if got, err := said(t, migrate.Run); err != nil || !strings.HasPrefix(got, "database clientsd_test_") || !strings.HasSuffix(got, want) {
 			t.Errorf("got %q, error %v, want %q", got, err, want)
 		}
