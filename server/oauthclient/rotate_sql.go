@@ -14,7 +14,7 @@ import (
 
 // What a rotation does, in SQL. Both databases number the arguments in the order
 // of their first use. The columns that a statement returns stand at its end: see
-// clientColumns.
+// newStatements.
 const (
 	// rotateSQL replaces the secret of a confidential client: never read, then
 	// write. The secret it has becomes the previous one, or is gone. No row meets the
@@ -96,14 +96,20 @@ SELECT `
 	fromRotated = ` FROM rotated`
 )
 
-// clientColumns names the columns that ent reads, in the order that it reads them.
-func clientColumns() string { return strings.Join(oauthclient.Columns, ", ") }
+// statements are the statements that return clients.
+type statements struct{ rotate, rotateMany string }
+
+// newStatements names the columns that ent reads, in the order that it reads them.
+func newStatements() statements {
+	columns := strings.Join(oauthclient.Columns, ", ")
+	return statements{rotate: rotateSQL + columns, rotateMany: rotateManySQL + columns + fromRotated}
+}
 
 // replaceSecret rotates one client. It returns a NotFoundError if no row meets the
 // conditions.
 func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, r *rotation) (*Client, error) {
 	now := s.now()
-	return scan(tx.QueryContext(ctx, rotateSQL+clientColumns(),
+	return scan(tx.QueryContext(ctx, s.statements.rotate,
 		r.secret.digest, r.secret.sealed, now, r.in.Overlap > 0, r.in.previousUntil(now),
 		r.in.ClientID, r.caller.Organisation, r.in.ApplicationID, r.in.ExpectedVersion))
 }
@@ -119,8 +125,7 @@ func scan(rows *sql.Rows, err error) (*Client, error) {
 // returns the rows of those that were rotated.
 func (s *Store) replaceSecrets(ctx context.Context, rotations []*rotation) (map[uuid.UUID]*Client, error) {
 	rotated := make(map[uuid.UUID]*Client, len(rotations))
-	query, args := rotateManySQL+clientColumns()+fromRotated, manyArgs(rotations, s.now())
-	err := s.transactStatement(ctx, query, args, func(rows ent.Rows) error {
+	err := s.transactStatement(ctx, s.statements.rotateMany, manyArgs(rotations, s.now()), func(rows ent.Rows) error {
 		clear(rotated)
 		all, err := ent.ScanOAuthClients(rows)
 		for _, row := range all {

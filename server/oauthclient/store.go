@@ -51,6 +51,7 @@ type Store struct {
 	maxOverlap        time.Duration
 	clock             func() time.Time
 	log               *slog.Logger
+	statements        statements
 	rotations         *batch.Batcher[*rotation]
 	previousUses      *previousUses
 }
@@ -77,6 +78,7 @@ func NewStore(config Config) (*Store, error) {
 		maxOverlap:        config.MaxOverlap,
 		clock:             config.Clock,
 		log:               config.Log,
+		statements:        newStatements(),
 	}
 	s.rotations = &batch.Batcher[*rotation]{Commit: s.commitRotations, MaxConcurrent: maxRotationBatches}
 	s.previousUses = newPreviousUses(s.log, s.recordPreviousUse)
