@@ -54,5 +54,5 @@ func copySQLite(ctx context.Context, from, to string, last func(tx.Transactor) e
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	copied := ent.NewClient(ent.Driver(entsql.OpenDB(dialect.SQLite, target)))
-	return last(func(ctx context.Context, body func(*ent.Tx) error) error { return tx.InTx(ctx, copied, body) })
+	return last(func(ctx context.Context, body tx.Body) error { return tx.InTx(ctx, copied, body) })
 }

@@ -27,12 +27,12 @@ func large(t *testing.T, path string) *database.DB {
 // insertWithLogo inserts a client and its logo in one transaction.
 func insertWithLogo(t *testing.T, db *database.DB, size int) {
 	t.Helper()
-	err := db.Transact(t.Context(), func(tx *ent.Tx) error {
-		row, err := insert(t.Context(), tx.OAuthClient)
+	err := db.Transact(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+		row, err := insert(ctx, tx.OAuthClient)
 		if err != nil {
 			return err
 		}
-		return tx.ClientLogo.Create().SetClientID(row.ID).SetPng(make([]byte, size)).Exec(t.Context())
+		return tx.ClientLogo.Create().SetClientID(row.ID).SetPng(make([]byte, size)).Exec(ctx)
 	})
 	if err != nil {
 		t.Error(err)
@@ -88,8 +88,8 @@ func TestCopySQLite_OneFileForItsOwnerOnly(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "a copy?of%20all.db")
 	err := database.CopySQLite(t.Context(), path, target, func(transact tx.Transactor) error {
-		return transact(t.Context(), func(tx *ent.Tx) error {
-			_, err := insert(t.Context(), tx.OAuthClient)
+		return transact(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+			_, err := insert(ctx, tx.OAuthClient)
 			return err
 		})
 	})

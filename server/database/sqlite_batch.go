@@ -14,7 +14,7 @@ import (
 // wait for the disk, which is most of what a small transaction costs.
 type write struct {
 	ctx  context.Context //nolint:containedctx // of the call whose goroutine waits for the answer
-	body func(*ent.Tx) error
+	body tx.Body
 	// panicked is what the body panicked with. Nil: it did not.
 	panicked any
 }
@@ -25,7 +25,7 @@ var errPanicked = errors.New("the body of a transaction has panicked")
 func newWrites(client *ent.Client) *batch.Batcher[*write] {
 	return &batch.Batcher[*write]{MaxConcurrent: 1, Commit: func(ctx context.Context, take batch.Take[*write]) error {
 		var calls []*batch.Call[*write]
-		err := tx.InTx(ctx, client, func(tx *ent.Tx) error {
+		err := tx.InTx(ctx, client, func(ctx context.Context, tx *ent.Tx) error {
 			calls = take.All()
 			return runWrites(ctx, tx, calls)
 		})
@@ -38,7 +38,7 @@ func newWrites(client *ent.Client) *batch.Batcher[*write] {
 
 // transactSQLite is a [tx.Transactor]. A panic of body goes on in the goroutine of
 // its caller, and nowhere else.
-func (db *DB) transactSQLite(ctx context.Context, body func(*ent.Tx) error) error {
+func (db *DB) transactSQLite(ctx context.Context, body tx.Body) error {
 	w := &write{ctx: ctx, body: body}
 	err := db.writes.Do(ctx, w)
 	switch {
@@ -52,11 +52,12 @@ func (db *DB) transactSQLite(ctx context.Context, body func(*ent.Tx) error) erro
 }
 
 // runWrites runs each write behind a savepoint of its own: what it did before it
-// failed is undone, and nothing of the others. The commit releases the last one. It
-// fails if a write has ended the transaction of all.
+// failed is undone, and nothing of the others. A caller who goes does not interrupt
+// a statement, which would end the transaction of all. The commit releases the last
+// savepoint.
 func runWrites(ctx context.Context, tx *ent.Tx, calls []*batch.Call[*write]) error {
 	if len(calls) == 1 {
-		return calls[0].Item.run(tx)
+		return calls[0].Item.run(tx, false) //nolint:contextcheck // the context of its own call
 	}
 	begin := "SAVEPOINT one"
 	for _, call := range calls {
@@ -64,7 +65,7 @@ func runWrites(ctx context.Context, tx *ent.Tx, calls []*batch.Call[*write]) err
 			return err
 		}
 		begin = "RELEASE one; SAVEPOINT one"
-		if call.Err = call.Item.run(tx); call.Err == nil {
+		if call.Err = call.Item.run(tx, true); call.Err == nil { //nolint:contextcheck // as above
 			continue
 		}
 		if _, err := tx.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
@@ -75,11 +76,15 @@ func runWrites(ctx context.Context, tx *ent.Tx, calls []*batch.Call[*write]) err
 }
 
 // run runs the body. A caller who has gone gets nothing done.
-func (w *write) run(tx *ent.Tx) (err error) {
+func (w *write) run(tx *ent.Tx, shared bool) (err error) {
+	ctx := w.ctx
+	if shared {
+		ctx = context.WithoutCancel(ctx)
+	}
 	defer func() {
 		if w.panicked = recover(); w.panicked != nil {
 			err = errPanicked
 		}
 	}()
-	return errors.Join(w.body(tx), w.ctx.Err())
+	return errors.Join(w.body(ctx, tx), w.ctx.Err())
 }

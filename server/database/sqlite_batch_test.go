@@ -11,6 +11,7 @@ import (
 
 	"clientsd/ent"
 	"clientsd/server/database"
+	"clientsd/server/tx"
 )
 
 // queued are transactions that wait while another one holds the writer.
@@ -27,7 +28,7 @@ func hold(t *testing.T, db *database.DB) *queued {
 	q := &queued{db: db, release: make(chan struct{}), holder: make(chan error, 1)}
 	begun := make(chan struct{})
 	go func() {
-		q.holder <- db.Transact(t.Context(), func(*ent.Tx) error {
+		q.holder <- db.Transact(t.Context(), func(context.Context, *ent.Tx) error {
 			close(begun)
 			<-q.release
 			return nil
@@ -39,7 +40,7 @@ func hold(t *testing.T, db *database.DB) *queued {
 
 // add queues a transaction. The pause is for it to get there: too short a one
 // makes a test weaker, and never fails it.
-func (q *queued) add(ctx context.Context, body func(*ent.Tx) error, ended func(error)) {
+func (q *queued) add(ctx context.Context, body tx.Body, ended func(error)) {
 	q.running.Go(func() { ended(q.db.Transact(ctx, body)) })
 	time.Sleep(2 * time.Millisecond)
 }
@@ -55,11 +56,9 @@ func (q *queued) commit(t *testing.T) {
 }
 
 // write is a body that makes a client.
-func write(ctx context.Context) func(*ent.Tx) error {
-	return func(tx *ent.Tx) error {
-		_, err := insert(ctx, tx.OAuthClient)
-		return err
-	}
+func write(ctx context.Context, tx *ent.Tx) error {
+	_, err := insert(ctx, tx.OAuthClient)
+	return err
 }
 
 func wantNoError(t *testing.T) func(error) {
@@ -76,9 +75,9 @@ func TestTransact_WaitingTransactionsShareACommit(t *testing.T) {
 	q := hold(t, db)
 	transactions := make(map[*ent.Tx]int)
 	for range 8 {
-		q.add(t.Context(), func(tx *ent.Tx) error {
+		q.add(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
 			transactions[tx]++ // one after the other, or the race detector reports it
-			return write(t.Context())(tx)
+			return write(ctx, tx)
 		}, wantNoError(t))
 	}
 	q.commit(t)
@@ -99,7 +98,7 @@ func TestTransact_FailureReachesItsCallerOnly(t *testing.T) {
 		runs int32 // of all bodies
 	}{
 		"an error after a write": {func(ctx context.Context, _ func(), tx *ent.Tx) error {
-			return errors.Join(write(ctx)(tx), errOwn)
+			return errors.Join(write(ctx, tx), errOwn)
 		}, errOwn, 5},
 		"a statement that fails": {func(ctx context.Context, _ func(), tx *ent.Tx) error {
 			_, err := tx.ExecContext(ctx, "INSERT INTO nothing VALUES (1)")
@@ -107,11 +106,15 @@ func TestTransact_FailureReachesItsCallerOnly(t *testing.T) {
 		}, errOwn, 5},
 		"a caller who goes in the middle": {func(ctx context.Context, cancel func(), tx *ent.Tx) error {
 			cancel()
-			return write(ctx)(tx)
+			return write(ctx, tx)
+		}, context.Canceled, 5},
+		"a caller who goes in the middle of a statement": {func(ctx context.Context, cancel func(), tx *ent.Tx) error {
+			time.AfterFunc(5*time.Millisecond, cancel)
+			return errors.Join(write(ctx, tx), longStatement(ctx, tx))
 		}, context.Canceled, 5},
 		"a caller who goes at the end": {func(ctx context.Context, cancel func(), tx *ent.Tx) error {
 			defer cancel()
-			return write(ctx)(tx)
+			return write(ctx, tx)
 		}, context.Canceled, 5},
 		"a statement that ends the whole transaction": {func(ctx context.Context, _ func(), tx *ent.Tx) error {
 			_, err := tx.ExecContext(ctx, "ROLLBACK")
@@ -126,10 +129,10 @@ func TestTransact_FailureReachesItsCallerOnly(t *testing.T) {
 			var runs atomic.Int32
 			for i := range 5 {
 				if i != 2 {
-					q.add(t.Context(), func(tx *ent.Tx) error { runs.Add(1); return write(t.Context())(tx) }, wantNoError(t))
+					q.add(t.Context(), func(ctx context.Context, tx *ent.Tx) error { runs.Add(1); return write(ctx, tx) }, wantNoError(t))
 					continue
 				}
-				q.add(ctx, func(tx *ent.Tx) error { runs.Add(1); return tt.fail(ctx, cancel, tx) }, func(err error) {
+				q.add(ctx, func(ctx context.Context, tx *ent.Tx) error { runs.Add(1); return tt.fail(ctx, cancel, tx) }, func(err error) {
 					if !errors.Is(err, tt.want) {
 						t.Errorf("the one that failed: got error %v, want %v", err, tt.want)
 					}
@@ -144,15 +147,22 @@ func TestTransact_FailureReachesItsCallerOnly(t *testing.T) {
 	}
 }
 
+// longStatement writes for a few hundredths of a second.
+func longStatement(ctx context.Context, tx *ent.Tx) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO idempotency_keys (key, request, client_id, secret_version, created_at)
+		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT i, i, i, i, i FROM n`)
+	return err
+}
+
 // It must not be committed in part, nor be answered as if it were committed.
 func TestTransact_SharedTransactionEndsUnnoticed(t *testing.T) {
 	for name, last := range map[string]bool{"in the middle": false, "at the end": true} {
 		t.Run(name, func(t *testing.T) {
 			db := migrated(t, newPath(t))
 			q := hold(t, db)
-			q.add(t.Context(), write(t.Context()), wantNoError(t))
-			q.add(t.Context(), func(tx *ent.Tx) error {
-				_, err := tx.ExecContext(t.Context(), "ROLLBACK")
+			q.add(t.Context(), write, wantNoError(t))
+			q.add(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+				_, err := tx.ExecContext(ctx, "ROLLBACK")
 				return err
 			}, func(err error) {
 				if err == nil || err.Error() != "commit: cannot commit - no transaction is active" {
@@ -160,7 +170,7 @@ func TestTransact_SharedTransactionEndsUnnoticed(t *testing.T) {
 				}
 			})
 			if !last {
-				q.add(t.Context(), write(t.Context()), wantNoError(t))
+				q.add(t.Context(), write, wantNoError(t))
 			}
 			q.commit(t)
 			if last {
@@ -183,12 +193,12 @@ func TestTransact_PanicReachesItsCallerOnly(t *testing.T) {
 						t.Errorf("got panic %v", got)
 					}
 				}()
-				err := db.Transact(t.Context(), func(*ent.Tx) error { panic("own") })
+				err := db.Transact(t.Context(), func(context.Context, *ent.Tx) error { panic("own") })
 				t.Errorf("no panic, error %v", err)
 			})
 			time.Sleep(2 * time.Millisecond)
 			for range others {
-				q.add(t.Context(), write(t.Context()), wantNoError(t))
+				q.add(t.Context(), write, wantNoError(t))
 			}
 			q.commit(t)
 			wantClients(t, db, others)
@@ -201,7 +211,7 @@ func TestTransact_CallerCanceledWhileItWaits(t *testing.T) {
 	q := hold(t, db)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	q.add(ctx, func(*ent.Tx) error { return errOwn }, func(err error) { ended <- err })
+	q.add(ctx, func(context.Context, *ent.Tx) error { return errOwn }, func(err error) { ended <- err })
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) || err.Error() != "begin: context canceled" {
 		t.Errorf("got error %v", err)
@@ -214,7 +224,7 @@ func TestTransact_ClosedDatabase(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Transact(t.Context(), func(*ent.Tx) error { return errOwn }); err == nil || errors.Is(err, errOwn) {
+	if err := db.Transact(t.Context(), func(context.Context, *ent.Tx) error { return errOwn }); err == nil || errors.Is(err, errOwn) {
 		t.Errorf("got error %v", err)
 	}
 }

@@ -27,7 +27,7 @@ const (
 // transaction again that is known to be rolled back, for the sake of another one
 // or because its commit never arrived, and only then. No error of a driver is
 // taken for that knowledge: pgx calls some commits that took place safe to retry.
-func (db *DB) Transact(ctx context.Context, body func(*ent.Tx) error) error {
+func (db *DB) Transact(ctx context.Context, body tx.Body) error {
 	if db.dialect == dialect.SQLite {
 		return db.transactSQLite(ctx, body)
 	}
@@ -52,24 +52,24 @@ func persist(ctx context.Context, once func() error) error {
 
 // Serialise is Transact for transactions that read, decide, and write: their
 // outcome is as if they had run one by one.
-func (db *DB) Serialise(ctx context.Context, body func(*ent.Tx) error) error {
+func (db *DB) Serialise(ctx context.Context, body tx.Body) error {
 	if db.dialect == dialect.SQLite { // where every transaction is
 		return db.Transact(ctx, body)
 	}
-	return db.Transact(ctx, func(tx *ent.Tx) error {
+	return db.Transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		if _, err := tx.ExecContext(ctx, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"); err != nil {
 			return err
 		}
-		return body(tx)
+		return body(ctx, tx)
 	})
 }
 
 // transactOnce returns nil only if the transaction was committed, and
 // ErrOutcomeUnknown only if nobody can tell.
-func (db *DB) transactOnce(ctx context.Context, body func(*ent.Tx) error) error {
+func (db *DB) transactOnce(ctx context.Context, body tx.Body) error {
 	var made *mark // not nil: the commit was sent, or may have been
-	err := tx.InTx(ctx, db.Write, func(tx *ent.Tx) (err error) {
-		if err = body(tx); err == nil {
+	err := tx.InTx(ctx, db.Write, func(ctx context.Context, tx *ent.Tx) (err error) {
+		if err = body(ctx, tx); err == nil {
 			made, err = markOf(ctx, tx)
 		}
 		return err

@@ -63,7 +63,7 @@ func TestACallerWhoGoesEndsTheTries(t *testing.T) {
 	c := newTally(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	tries := 0
-	err := c.Transact(ctx, func(*ent.Tx) error {
+	err := c.Transact(ctx, func(context.Context, *ent.Tx) error {
 		if tries++; tries == 3 {
 			cancel()
 		}
@@ -80,7 +80,7 @@ func TestAnUnknownOutcomeIsNoConflict(t *testing.T) {
 	c := newTally(t)
 	conflict := &pgconn.PgError{Severity: "FATAL", Code: "40001", Message: "on purpose"}
 	tries := 0
-	err := c.Transact(t.Context(), func(*ent.Tx) error {
+	err := c.Transact(t.Context(), func(context.Context, *ent.Tx) error {
 		tries++
 		return errors.Join(tx.ErrOutcomeUnknown, conflict)
 	})
@@ -116,7 +116,7 @@ func TestADeadlockIsRepeated(t *testing.T) {
 			crossed <- errors.Join(err, other.Rollback())
 		}()
 		tries := 0
-		err = c.Transact(t.Context(), func(tx *ent.Tx) error {
+		err = c.Transact(t.Context(), func(_ context.Context, tx *ent.Tx) error {
 			tries++
 			return errors.Join(lock(tx, "a"), lock(tx, "b"))
 		})

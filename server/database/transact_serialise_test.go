@@ -44,13 +44,13 @@ func TestTransactionsThatDecideByWhatTheyReadRunAsIfOneByOne(t *testing.T) {
 			read.Add(transactions)
 			err := concurrently(transactions, func(int) error {
 				once := sync.OnceFunc(func() { read.Done(); read.Wait() })
-				return tt.transact(t.Context(), func(tx *ent.Tx) error {
-					exists, err := isThere(t, tx)
+				return tt.transact(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+					exists, err := isThere(ctx, tx)
 					once()
 					if err != nil || exists {
 						return err
 					}
-					_, err = tx.ExecContext(t.Context(), "INSERT INTO things VALUES (1)")
+					_, err = tx.ExecContext(ctx, "INSERT INTO things VALUES (1)")
 					return err
 				})
 			})
@@ -61,9 +61,8 @@ func TestTransactionsThatDecideByWhatTheyReadRunAsIfOneByOne(t *testing.T) {
 	}
 }
 
-func isThere(t *testing.T, tx *ent.Tx) (bool, error) {
-	t.Helper()
-	rows, err := tx.QueryContext(t.Context(), "SELECT n FROM things")
+func isThere(ctx context.Context, tx *ent.Tx) (bool, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT n FROM things")
 	if err != nil {
 		return false, err
 	}
@@ -82,7 +81,7 @@ func TestReplicasThatStartOnAnEmptyDatabaseShareOneSigningKey(t *testing.T) {
 	}
 	var ready sync.WaitGroup // to store the key that each has made
 	ready.Add(replicas)
-	transact := func(ctx context.Context, body func(*ent.Tx) error) error {
+	transact := func(ctx context.Context, body tx.Body) error {
 		ready.Done()
 		ready.Wait()
 		return db.Serialise(ctx, body)

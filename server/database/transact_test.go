@@ -37,7 +37,7 @@ func newTally(t *testing.T) *tally {
 // count counts up in one transaction.
 func (c *tally) count(ctx context.Context) error {
 	c.tries = 0
-	return c.Transact(ctx, func(tx *ent.Tx) error {
+	return c.Transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		c.tries++
 		_, err := tx.ExecContext(ctx, "UPDATE tally SET n = n + 1")
 		return err
@@ -129,8 +129,8 @@ func TestATransactionThatHasChangedNothingHasNothingToLose(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	cut := c.line.CutTogether(pgproxy.AfterCommit(), 1)
-	err := c.Transact(t.Context(), func(tx *ent.Tx) error {
-		_, err := tx.ExecContext(t.Context(), "SELECT n FROM tally")
+	err := c.Transact(t.Context(), func(ctx context.Context, tx *ent.Tx) error {
+		_, err := tx.ExecContext(ctx, "SELECT n FROM tally")
 		return err
 	})
 	if err != nil || !cut.Happened() {

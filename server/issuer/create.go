@@ -39,7 +39,7 @@ func createFirst(ctx context.Context, db Database, keyset *secret.Keyset) error 
 	if err != nil {
 		return err
 	}
-	return db.Transact(ctx, func(tx *ent.Tx) error {
+	return db.Transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		exists, err := tx.SigningKey.Query().Exist(ctx)
 		if err != nil || exists {
 			return err
@@ -55,7 +55,7 @@ func (i *Issuer) Rotate(ctx context.Context) (keyID string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("rotate signing key: %w", err)
 	}
-	err = i.db.Transact(ctx, func(tx *ent.Tx) error {
+	err = i.db.Transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		if err := removeRetired(ctx, tx); err != nil {
 			return err
 		}

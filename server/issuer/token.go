@@ -87,7 +87,7 @@ func (i *Issuer) reserve(ctx context.Context, expiry time.Time) (*keys, error) {
 }
 
 func (i *Issuer) extend(ctx context.Context, keyID string, until time.Time) error {
-	return i.db.Transact(ctx, func(tx *ent.Tx) error {
+	return i.db.Transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		return tx.SigningKey.Update().
 			Where(signingkey.ID(keyID), signingkey.Or(signingkey.TokensUntilIsNil(), signingkey.TokensUntilLT(until))).
 			SetTokensUntil(until).

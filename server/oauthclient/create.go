@@ -56,7 +56,7 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 		}
 	}
 	record := Record{}
-	err := s.inTx(ctx, "create client", func(tx *ent.Tx) (err error) {
+	err := s.inTx(ctx, "create client", func(ctx context.Context, tx *ent.Tx) (err error) {
 		call := idempotentCall{key: in.Key, method: "create", input: in, includeSecret: true}
 		record, err = s.idempotent(ctx, tx, caller, call, func() (Record, error) { return s.create(ctx, tx, id, caller, in, generated) })
 		return err

@@ -13,7 +13,7 @@ import (
 //
 // Errors: ErrNotFound.
 func (s *Store) Delete(ctx context.Context, caller Caller, id uuid.UUID) error {
-	return s.inTx(ctx, "delete client", func(tx *ent.Tx) error {
+	return s.inTx(ctx, "delete client", func(ctx context.Context, tx *ent.Tx) error {
 		row, err := tx.OAuthClient.Query().Where(visible(caller, id), locked).Only(ctx)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 //
 // Errors: ErrNotFound.
 func (s *Store) SetLogo(ctx context.Context, caller Caller, id uuid.UUID, png []byte, hash string) (Logo, error) {
-	err := s.inTx(ctx, "set logo", func(tx *ent.Tx) error {
+	err := s.inTx(ctx, "set logo", func(ctx context.Context, tx *ent.Tx) error {
 		err := tx.OAuthClient.Update().Where(visible(caller, id)).
 			SetLogoHash(hash).AddRevision(1).SetUpdatedAt(s.now()).Exec(ctx)
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 //
 // Errors: ErrNotFound; ErrPublicClient.
 func (s *Store) RevokePrevious(ctx context.Context, caller Caller, id uuid.UUID) (row *Client, revoked bool, err error) {
-	err = s.inTx(ctx, "revoke previous secret", func(tx *ent.Tx) error {
+	err = s.inTx(ctx, "revoke previous secret", func(ctx context.Context, tx *ent.Tx) error {
 		now := s.now()
 		revoked = false
 		ended, err := tx.OAuthClient.Update().

@@ -104,7 +104,7 @@ func (u *previousUses) close() {
 
 // recordPreviousUse writes one use, unless the client has been rotated again.
 func (s *Store) recordPreviousUse(ctx context.Context, id uuid.UUID, use previousUse) error {
-	return s.inTx(ctx, "record use of previous secret", func(tx *ent.Tx) error {
+	return s.inTx(ctx, "record use of previous secret", func(ctx context.Context, tx *ent.Tx) error {
 		return tx.OAuthClient.Update().
 			Where(oauthclient.ID(id), oauthclient.SecretVersion(use.version), oauthclient.PreviousSecretExpiresAtNotNil()).
 			SetPreviousSecretLastUsedAt(use.at.Truncate(lastUsedGrain)).

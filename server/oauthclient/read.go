@@ -45,7 +45,7 @@ func (s *Store) Get(ctx context.Context, caller Caller, id uuid.UUID) (Record, e
 // Errors: ErrNotFound; ErrDamagedSecret.
 func (s *Store) GetWithSecret(ctx context.Context, caller Caller, id uuid.UUID) (Record, error) {
 	record := Record{}
-	err := s.inTx(ctx, "get client with secret", func(tx *ent.Tx) (err error) {
+	err := s.inTx(ctx, "get client with secret", func(ctx context.Context, tx *ent.Tx) (err error) {
 		record.Client, err = tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
 		if err != nil || !record.HasSecret {
 			return err

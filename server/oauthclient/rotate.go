@@ -72,7 +72,7 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 // rotateOne runs a rotation in a transaction of its own.
 func (s *Store) rotateOne(ctx context.Context, r *rotation) (Record, error) {
 	record := Record{}
-	err := s.inTx(ctx, "rotate secret", func(tx *ent.Tx) (err error) {
+	err := s.inTx(ctx, "rotate secret", func(ctx context.Context, tx *ent.Tx) (err error) {
 		call := idempotentCall{key: r.in.Key, method: "rotate", input: r.in, includeSecret: r.in.IncludeSecret}
 		record, err = s.idempotent(ctx, tx, r.caller, call, func() (Record, error) { return s.rotate(ctx, tx, r) })
 		return err

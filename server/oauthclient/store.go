@@ -91,7 +91,7 @@ func (s *Store) Close() { s.previousUses.close() }
 
 // inTx runs body in one transaction, which may take several attempts: body must
 // start from the beginning each time. The verb phrase goes into unknown errors.
-func (s *Store) inTx(ctx context.Context, verb string, body func(*ent.Tx) error) error {
+func (s *Store) inTx(ctx context.Context, verb string, body tx.Body) error {
 	err := s.transact(ctx, body)
 	if errors.Is(err, ErrKeyInUse) {
 		// The faster call has ended by now: this one repeats it.

@@ -42,7 +42,7 @@ func (s *Store) Update(ctx context.Context, caller Caller, id uuid.UUID, in Upda
 		return Record{}, err
 	}
 	record := Record{}
-	err := s.inTx(ctx, "update client", func(tx *ent.Tx) (err error) {
+	err := s.inTx(ctx, "update client", func(ctx context.Context, tx *ent.Tx) (err error) {
 		record.Client, err = s.change(ctx, tx, caller, id, in)
 		return err
 	})

@@ -54,7 +54,7 @@ func Run(ctx context.Context, read *ent.Client, transact tx.Transactor, keyset *
 		progress(clients)
 	}
 	resealed := 0
-	err := transact(ctx, func(tx *ent.Tx) (err error) {
+	err := transact(ctx, func(ctx context.Context, tx *ent.Tx) (err error) {
 		resealed, err = resealKeys(ctx, tx, keyset)
 		return err
 	})
@@ -74,7 +74,7 @@ func (r *Result) addClients(ctx context.Context, transact tx.Transactor, keyset 
 		return nil
 	}
 	var done Result
-	err := transact(ctx, func(tx *ent.Tx) error {
+	err := transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		done = Result{} // the transaction may run again
 		for _, row := range page {
 			if err := done.addClient(ctx, tx, keyset, row); err != nil {

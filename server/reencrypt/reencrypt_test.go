@@ -69,9 +69,9 @@ func (r *registry) insert(t *testing.T, clients int) {
 		builders = append(builders, r.client(id).SetHasSecret(true).SetSecretVersion(1).
 			SetSecretDigest(digest[:]).SetSecretSealed(sealed))
 	}
-	err := tx.InTx(t.Context(), r.DB.Write, func(tx *ent.Tx) error {
+	err := tx.InTx(t.Context(), r.DB.Write, func(ctx context.Context, tx *ent.Tx) error {
 		for chunk := range slices.Chunk(builders, 100) {
-			if err := tx.OAuthClient.CreateBulk(chunk...).Exec(t.Context()); err != nil {
+			if err := tx.OAuthClient.CreateBulk(chunk...).Exec(ctx); err != nil {
 				return err
 			}
 		}
@@ -280,7 +280,7 @@ func TestRun_ClientRotatedMeanwhile(t *testing.T) {
 		r.rows = r.read(t)
 	}
 	once := sync.OnceFunc(rotate)
-	transact := func(ctx context.Context, body func(*ent.Tx) error) error {
+	transact := func(ctx context.Context, body tx.Body) error {
 		once()
 		return r.DB.Transact(ctx, body)
 	}

@@ -48,7 +48,7 @@ func (s *Storage) acceptRestored(ctx context.Context, policy RestorePolicy) erro
 		return err
 	}
 	now := clock().UTC().Truncate(time.Microsecond)
-	err = s.DB.Transact(ctx, func(tx *ent.Tx) error { return accept(ctx, tx, s.DB.Dialect(), now) })
+	err = s.DB.Transact(ctx, func(ctx context.Context, tx *ent.Tx) error { return accept(ctx, tx, s.DB.Dialect(), now) })
 	if err != nil {
 		return fmt.Errorf("accept rollback: %w", err)
 	}

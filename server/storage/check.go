@@ -17,7 +17,7 @@ func addCheck(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset
 	if err != nil {
 		return err
 	}
-	return transact(ctx, func(tx *ent.Tx) error {
+	return transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		return tx.KeysetCheck.Create().SetID(checkID).SetSealed(sealed).Exec(ctx)
 	})
 }

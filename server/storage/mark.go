@@ -78,7 +78,7 @@ func MarkRestored(ctx context.Context, transact tx.Transactor, takenAt time.Time
 	if !takenAt.IsZero() {
 		text = takenAt.UTC().Format(time.RFC3339)
 	}
-	err := transact(ctx, func(tx *ent.Tx) error {
+	err := transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		if _, err := tx.ExecContext(ctx, createMarks); err != nil {
 			return err
 		}

@@ -15,11 +15,16 @@ import (
 	"clientsd/ent"
 )
 
+// Body is the work of a transaction. It runs its statements with the ctx it gets,
+// which is the caller's, but may not end with it: a statement that is interrupted
+// can end a transaction that others share.
+type Body func(ctx context.Context, tx *ent.Tx) error
+
 // A Transactor runs body in a transaction, as [InTx] does. It may run body more
 // than once, after a transaction that is known to be rolled back: body must
 // start from the beginning each time. Its error wraps ErrConflict or
 // ErrOutcomeUnknown if that is how the transaction ended.
-type Transactor func(ctx context.Context, body func(*ent.Tx) error) error
+type Transactor func(ctx context.Context, body Body) error
 
 // A StatementTransactor runs a transaction of one statement. It may call read
 // more than once. Its errors are those of a Transactor.
@@ -37,7 +42,7 @@ var (
 // InTx runs body in one transaction. It commits if body returns nil and rolls
 // back otherwise, also when body panics. It returns the error of body unchanged,
 // except one that says only that the transaction is over: InTx adds the reason.
-func InTx(ctx context.Context, client *ent.Client, body func(*ent.Tx) error) error {
+func InTx(ctx context.Context, client *ent.Client, body Body) error {
 	tx, err := client.Tx(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -45,7 +50,7 @@ func InTx(ctx context.Context, client *ent.Client, body func(*ent.Tx) error) err
 	// After a commit this does nothing. Nobody can act on a failure: the database
 	// rolls back by itself when the connection closes.
 	defer tx.Rollback() //nolint:errcheck // see above
-	if err := body(tx); err != nil {
+	if err := body(ctx, tx); err != nil {
 		return withReason(ctx, err)
 	}
 	if err := tx.Commit(); err != nil {
