@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -60,7 +60,7 @@ func TestBackup_UnderLoad(t *testing.T) {
 	var acknowledged [backups]int64
 	for i := range backups {
 		for until := rotations.Load() + each; rotations.Load() < until; {
-			runtime.Gosched()
+			time.Sleep(time.Millisecond)
 		}
 		acknowledged[i] = rotations.Load()
 		do(t, "backup", filepath.Join(target, strconv.Itoa(i)), "--data-dir", dir)

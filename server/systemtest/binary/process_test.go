@@ -10,12 +10,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
@@ -153,7 +153,7 @@ func TestServe_KilledUnderLoad(t *testing.T) {
 			group.Go(func() { h.rotateUntilGone(t, p, &rotations) })
 		}
 		for rotations.Load() < each {
-			runtime.Gosched()
+			time.Sleep(time.Millisecond)
 		}
 		p.kill(t)
 		group.Wait()

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -167,4 +168,9 @@ func TestTexts_NotUTF8(t *testing.T) {
 		}
 	}
 	s.WantCalm(t)
+}
+
+// rawText is a field of a message with any bytes as its text.
+func rawText(number protowire.Number, text string) []byte {
+	return protowire.AppendString(protowire.AppendTag(nil, number, protowire.BytesType), text)
 }
