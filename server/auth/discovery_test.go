@@ -13,7 +13,7 @@ import (
 	"clientsd/server/auth/authtest"
 )
 
-func TestAKeySetOfAKnownAddressNeedsNoDiscovery(t *testing.T) {
+func TestRemoteKeys_JWKSURLNeedsNoDiscovery(t *testing.T) {
 	t.Parallel()
 	known := trustedKey(t)
 	server := authtest.NewIssuer(t, known)

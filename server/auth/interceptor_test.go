@@ -16,7 +16,7 @@ type (
 	response = clientsdv1.VerifySecretResponse
 )
 
-func TestTheInterceptorDeniesWithoutTheMiddleware(t *testing.T) {
+func TestInterceptor_DeniesWithoutMiddleware(t *testing.T) {
 	t.Parallel()
 	reached := func(context.Context, *request) (*response, error) { return &response{}, nil }
 	tests := map[string]struct {
@@ -39,7 +39,7 @@ func TestTheInterceptorDeniesWithoutTheMiddleware(t *testing.T) {
 	}
 }
 
-func TestTheInterceptorDeniesEveryStream(t *testing.T) {
+func TestInterceptor_DeniesStreams(t *testing.T) {
 	t.Parallel()
 	reached := func(_ context.Context, _ *request, stream *connect.ServerStream[response]) error {
 		return stream.Send(&response{Valid: true})

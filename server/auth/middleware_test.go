@@ -122,7 +122,7 @@ func TestMiddlewareAnswersInTheProtocolOfTheCaller(t *testing.T) {
 	}
 }
 
-func TestAGoodTokenReachesTheHandler(t *testing.T) {
+func TestMiddleware_GoodToken(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, newConfig(t))
 	header := "Bearer " + goodToken(t, map[string]any{"scope": auth.ScopeVerify})
@@ -138,7 +138,7 @@ func TestAGoodTokenReachesTheHandler(t *testing.T) {
 	}
 }
 
-func TestAPublicProcedureIgnoresTheToken(t *testing.T) {
+func TestMiddleware_PublicProcedureIgnoresToken(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, newConfig(t))
 	for name, header := range map[string]string{
@@ -158,7 +158,7 @@ func TestAPublicProcedureIgnoresTheToken(t *testing.T) {
 	}
 }
 
-func TestAMissingScopeIsADetailToo(t *testing.T) {
+func TestMiddleware_MissingScopeDetail(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, newConfig(t))
 	header := "Bearer " + goodToken(t, map[string]any{"scope": auth.ScopeRead})

@@ -148,7 +148,7 @@ func TestRemoteKeysOutliveAnOutageByADay(t *testing.T) {
 	})
 }
 
-func TestTheFirstFetchIsTriedAgainSoon(t *testing.T) {
+func TestRemoteKeys_FirstFetchIsRetriedSoon(t *testing.T) {
 	t.Parallel()
 	known := trustedKey(t)
 	server := authtest.NewIssuer(t, known)
@@ -171,7 +171,7 @@ func TestTheFirstFetchIsTriedAgainSoon(t *testing.T) {
 
 // A hanging server is waited for in real time: this test is about ending at
 // all.
-func TestAServerThatNeverAnswersIsGivenUp(t *testing.T) {
+func TestRemoteKeys_SilentServer(t *testing.T) {
 	t.Parallel()
 	server, asked := authtest.NewIssuer(t, trustedKey(t)), make(chan struct{}, 8)
 	server.Answer(authtest.KeysPath, func(_ http.ResponseWriter, r *http.Request) {

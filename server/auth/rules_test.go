@@ -22,7 +22,7 @@ const (
 	zitadelPath    = "/zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"
 )
 
-func TestEveryProcedureHasARuleAndEveryRuleAProcedure(t *testing.T) {
+func TestRules_CoverEveryProcedure(t *testing.T) {
 	t.Parallel()
 	var procedures []string
 	for _, file := range []protoreflect.FileDescriptor{

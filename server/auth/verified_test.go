@@ -66,7 +66,7 @@ func TestVerifyAsksTheClockForAKnownTokenAgain(t *testing.T) {
 	wantTokenError(t, principal, err, "the access token is not valid yet")
 }
 
-func TestACallerCannotChangeTheNextCaller(t *testing.T) {
+func TestVerified_CallersDoNotShareState(t *testing.T) {
 	t.Parallel()
 	verifier, token := newVerifier(t, newConfig(t)), goodToken(t, nil)
 	first, err := verifier.Verify(t.Context(), token)

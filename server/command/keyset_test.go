@@ -69,7 +69,7 @@ func primary(t *testing.T, dir string) uint32 {
 	return keyset.Primary()
 }
 
-func TestTheKeysetIsRotatedInThreeSteps(t *testing.T) {
+func TestKeyset_RotationInThreeSteps(t *testing.T) {
 	dir, old := firstRun(t)
 	var rotate command.KeysetRotate
 	var rekey command.KeysetRekey
@@ -112,7 +112,7 @@ func wantTable(t *testing.T, dir string, rows ...string) {
 	}
 }
 
-func TestAKeyThatRowsNeedIsNamed(t *testing.T) {
+func TestKeysetPrune_KeyInUse(t *testing.T) {
 	dir, old := firstRun(t)
 	var rotate command.KeysetRotate
 	var prune command.KeysetPrune
@@ -129,7 +129,7 @@ func TestAKeyThatRowsNeedIsNamed(t *testing.T) {
 	}
 }
 
-func TestAKeysetInTheEnvironmentIsNotRotated(t *testing.T) {
+func TestKeysetRotate_FromEnvironment(t *testing.T) {
 	dir, _ := firstRun(t)
 	content, err := os.ReadFile(filepath.Join(dir, "keyset.json"))
 	if err != nil {
@@ -147,7 +147,7 @@ func TestAKeysetInTheEnvironmentIsNotRotated(t *testing.T) {
 	}
 }
 
-func TestTheCommandsNeedWhatAServerHasMade(t *testing.T) {
+func TestCommands_WithoutADatabase(t *testing.T) {
 	dir := t.TempDir()
 	var info command.KeysetInfo
 	var rotate command.KeysetRotate

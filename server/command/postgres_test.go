@@ -16,7 +16,7 @@ import (
 	"clientsd/server/servertest/storagetest"
 )
 
-func TestAKeysetIsMadeOnceAndForItsOwner(t *testing.T) {
+func TestKeysetCreate_OnceForItsOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	create := command.KeysetCreate{File: path}
 	wantSaid(t, create.Run, "made "+path+"; back it up, and give it to every server by --keyset\n")
@@ -56,7 +56,7 @@ func onPostgres(t *testing.T) (url database.URL, keyset string) {
 	return url, keyset
 }
 
-func TestTheCommandsWorkOnPostgreSQL(t *testing.T) {
+func TestCommands_OnPostgreSQL(t *testing.T) {
 	url, keyset := onPostgres(t)
 	var migrate command.Migrate
 	var token command.Token
@@ -136,7 +136,7 @@ func TestServePassesOnHowToUsePostgreSQL(t *testing.T) {
 
 // What came from the environment stays there: a hint that is pasted must put no
 // password on a command line.
-func TestAHintLeavesTheURLWhereItCameFrom(t *testing.T) {
+func TestHints_KeepTheURLInTheEnvironment(t *testing.T) {
 	url, keyset := onPostgres(t)
 	var mark command.RollbackMark
 	mark.DatabaseURL, mark.Keyset = url, keyset

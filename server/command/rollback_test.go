@@ -129,7 +129,7 @@ func TestMarkSaysOfADatabaseThatItWasRestored(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatWasNeverRestoredHasNoList(t *testing.T) {
+func TestRollbackList_NeverRestored(t *testing.T) {
 	dir, _ := firstRun(t)
 	var list command.RollbackList
 	list.DataDir = dir

@@ -59,7 +59,7 @@ func fillBacklog(t *testing.T, port string) {
 
 // Whose patience ends first is who is told of: the caller's, or ours with a server
 // that does not answer.
-func TestWhoGivesUpOnAConnection(t *testing.T) {
+func TestConnect_WhoGivesUp(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		patience time.Duration

@@ -92,7 +92,7 @@ func TestConnectionsHaveTheSettingsThatThePromisesRestOn(t *testing.T) {
 	}
 }
 
-func TestTheFileIsForItsOwnerOnly(t *testing.T) {
+func TestOpenSQLite_FileMode(t *testing.T) {
 	path := newPath(t)
 	migrated(t, path)
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
@@ -104,7 +104,7 @@ func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 
 // A transaction takes the write lock when it begins: if it took it later, two
 // that read first could both fail.
-func TestATransactionBeginsAsAWriter(t *testing.T) {
+func TestTransaction_BeginsAsWriter(t *testing.T) {
 	path := newPath(t)
 	db := migrated(t, path)
 	writer, err := db.Write.Tx(t.Context())
@@ -139,7 +139,7 @@ func wantClients(t *testing.T, db *database.DB, want int) {
 }
 
 // Waiting for the one writer must end with the caller's patience.
-func TestAWriterInTheQueueLeavesWithItsCaller(t *testing.T) {
+func TestTransact_CallerCanceledInQueue(t *testing.T) {
 	db := migrated(t, newPath(t))
 	tx, err := db.Write.Tx(t.Context())
 	if err != nil {
@@ -158,7 +158,7 @@ func TestAWriterInTheQueueLeavesWithItsCaller(t *testing.T) {
 	}
 }
 
-func TestAPathMayHaveAnyCharacter(t *testing.T) {
+func TestOpenSQLite_AnyPath(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a b.db", "a?mode=memory.db", "a#b.db", "a%20b.db", "a&b=c.db", "größe.db", "'\";.db", "file:a.db"} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"clientsd/server/servertest/storagetest"
 )
 
-func TestACommitThatCanBeLostIsWarnedOf(t *testing.T) {
+func TestDurability_Warnings(t *testing.T) {
 	const (
 		alone  = "synchronous_standby_names is empty: acknowledged rotations are on one machine only, and a failover may lose the last of them"
 		fsync  = "fsync is off: when the database's machine fails, acknowledged rotations are lost"

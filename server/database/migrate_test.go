@@ -88,7 +88,7 @@ func counts(t *testing.T, client *ent.Client) [2]int {
 	return got
 }
 
-func TestAMigrationThatRebuildsATableKeepsTheRowsThatReferToIt(t *testing.T) {
+func TestMigrate_RebuiltTableKeepsReferences(t *testing.T) {
 	db := migrated(t, newPath(t))
 	populated(t, db)
 	if applied, err := database.MigrateFrom(db, t.Context(), withMigration(t, rebuild)); err != nil || applied != 1 {
@@ -102,7 +102,7 @@ func TestAMigrationThatRebuildsATableKeepsTheRowsThatReferToIt(t *testing.T) {
 	}
 }
 
-func TestAMigrationThatLeavesRowsWithoutTheirParentFails(t *testing.T) {
+func TestMigrate_OrphanedRows(t *testing.T) {
 	db := migrated(t, newPath(t))
 	populated(t, db)
 	_, err := database.MigrateFrom(db, t.Context(), withMigration(t, "DELETE FROM oauth_clients;"))
@@ -111,7 +111,7 @@ func TestAMigrationThatLeavesRowsWithoutTheirParentFails(t *testing.T) {
 	}
 }
 
-func TestAMigrationThatFailsChangesNothing(t *testing.T) {
+func TestMigrate_FailureChangesNothing(t *testing.T) {
 	db := migrated(t, newPath(t))
 	populated(t, db)
 	applied, err := database.MigrateFrom(db, t.Context(), withMigration(t, "DELETE FROM client_logos;\nCREATE TABLE oauth_clients (id integer);"))
@@ -126,7 +126,7 @@ func TestAMigrationThatFailsChangesNothing(t *testing.T) {
 	}
 }
 
-func TestADatabaseOfANewerBinaryIsNotMigrated(t *testing.T) {
+func TestMigrate_NewerSchema(t *testing.T) {
 	db := migrated(t, newPath(t))
 	if _, err := database.MigrateFrom(db, t.Context(), withMigration(t, "SELECT 1;")); err != nil {
 		t.Fatal(err)

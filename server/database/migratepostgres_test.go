@@ -67,7 +67,7 @@ func TestMigrate_Concurrently(t *testing.T) {
 	wantClients(t, db, 0)
 }
 
-func TestAnOlderSchemaIsToldFromANewerOne(t *testing.T) {
+func TestSchema_OlderAndNewer(t *testing.T) {
 	db := migratedPostgres(t)
 	execute(t, db.Write, "UPDATE goose_db_version SET version_id = 1 WHERE version_id > 0")
 	wantSchema(t, db, database.OlderSchema)
@@ -81,7 +81,7 @@ func TestAnOlderSchemaIsToldFromANewerOne(t *testing.T) {
 }
 
 // Nobody knows how long a migration may take, but a call must not wait for it.
-func TestAMigrationMayTakeItsTime(t *testing.T) {
+func TestMigrate_NoStatementTimeout(t *testing.T) {
 	config := storagetest.Postgres(t)
 	config.StatementTimeout = 100 * time.Millisecond
 	db := openPostgres(t, config)
@@ -94,7 +94,7 @@ func TestAMigrationMayTakeItsTime(t *testing.T) {
 	}
 }
 
-func TestAMigrationOfPostgreSQLThatFailsChangesNothing(t *testing.T) {
+func TestMigratePostgres_FailureChangesNothing(t *testing.T) {
 	db := migratedPostgres(t)
 	populated(t, db)
 	applied, err := database.MigrateFrom(db, t.Context(), later(t, "DELETE FROM client_logos;\nCREATE TABLE oauth_clients (id integer);"))

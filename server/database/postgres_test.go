@@ -98,7 +98,7 @@ func TestSessionsHaveTheSettingsThatThePromisesRestOn(t *testing.T) {
 	}
 }
 
-func TestAnEmptyDatabaseIsOpenedButNotReady(t *testing.T) {
+func TestOpenPostgres_EmptyDatabase(t *testing.T) {
 	db := openPostgres(t, storagetest.Postgres(t))
 	if got, err := db.Schema(t.Context()); err != nil || got != database.EmptySchema {
 		t.Errorf("got schema %v, error %v", got, err)
@@ -113,7 +113,7 @@ func TestAnEmptyDatabaseIsOpenedButNotReady(t *testing.T) {
 
 // A plan is made against a record of what the migrations lead to: what they do
 // lead to must be what ent asks for.
-func TestTheMigrationsLeadToTheSchemaOfEnt(t *testing.T) {
+func TestMigrate_LeadsToSchemaOfEnt(t *testing.T) {
 	db := migratedPostgres(t)
 	if err := db.Ping(t.Context()); err != nil {
 		t.Error(err)
@@ -129,7 +129,7 @@ func TestTheMigrationsLeadToTheSchemaOfEnt(t *testing.T) {
 	}
 }
 
-func TestATransactionThatIdlesIsEnded(t *testing.T) {
+func TestTransaction_IdleTimeout(t *testing.T) {
 	config := storagetest.Postgres(t)
 	config.StatementTimeout = 50 * time.Millisecond
 	db := openPostgres(t, config)
@@ -148,7 +148,7 @@ func TestATransactionThatIdlesIsEnded(t *testing.T) {
 	execute(t, db.Write, "SELECT 1")
 }
 
-func TestAStandbyIsRefused(t *testing.T) {
+func TestOpenPostgres_Standby(t *testing.T) {
 	config := storagetest.Postgres(t)
 	// What pretends to be one: a server whose sessions cannot write.
 	_, err := database.OpenPostgres(t.Context(), with(t, config, "default_transaction_read_only", "on"))
@@ -158,7 +158,7 @@ func TestAStandbyIsRefused(t *testing.T) {
 }
 
 // After a failover the pool may hold connections to the former primary.
-func TestAConnectionWhoseServerHasBecomeReadOnlyIsDropped(t *testing.T) {
+func TestPool_DropsReadOnlyConnection(t *testing.T) {
 	config := storagetest.Postgres(t)
 	config.MaxConnections = 1
 	db := openPostgres(t, config)
@@ -172,7 +172,7 @@ func TestAConnectionWhoseServerHasBecomeReadOnlyIsDropped(t *testing.T) {
 	}
 }
 
-func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
+func TestOpenPostgres_NoAnswer(t *testing.T) {
 	_, err := database.OpenPostgres(t.Context(), database.Postgres{URL: "postgres://clientsd:s3cr3t@127.0.0.1:1/clientsd?sslmode=disable"})
 	if err == nil || !strings.HasPrefix(err.Error(), "open database: ") || database.Classify(err) != tx.Unavailable {
 		t.Errorf("got error %v", err)

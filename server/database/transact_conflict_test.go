@@ -26,7 +26,7 @@ func (c *tally) failTimes(t *testing.T, times, code string) {
 		CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON tally DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()`)
 }
 
-func TestACommitThatIsRefusedIsRepeatedIfAnotherTransactionIsTheReason(t *testing.T) {
+func TestCommit_RefusedIsRetriedForAnotherTransaction(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		times, code string
@@ -58,7 +58,7 @@ func TestACommitThatIsRefusedIsRepeatedIfAnotherTransactionIsTheReason(t *testin
 	}
 }
 
-func TestACallerWhoGoesEndsTheTries(t *testing.T) {
+func TestTransact_CallerCanceledEndsRetries(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -75,7 +75,7 @@ func TestACallerWhoGoesEndsTheTries(t *testing.T) {
 }
 
 // What is unknown is not run again, even if there was a conflict too.
-func TestAnUnknownOutcomeIsNoConflict(t *testing.T) {
+func TestTransact_UnknownOutcomeIsNotRetried(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	conflict := &pgconn.PgError{Severity: "FATAL", Code: "40001", Message: "on purpose"}
@@ -92,7 +92,7 @@ func TestAnUnknownOutcomeIsNoConflict(t *testing.T) {
 // A real one: another transaction locks two rows in the opposite order. Whoever
 // has waited longest is the one that PostgreSQL ends; when that is the other one
 // there was no deadlock for us, and we try anew.
-func TestADeadlockIsRepeated(t *testing.T) {
+func TestTransact_DeadlockIsRetried(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	execute(t, c.beside.Write, "CREATE TABLE pair (id text PRIMARY KEY, n integer)")

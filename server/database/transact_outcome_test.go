@@ -33,7 +33,7 @@ func (c *tally) ended(t *testing.T, end func(*ent.Tx) error) database.Mark {
 
 // After a crash or a failover a server may give out an id a second time: what it
 // says of that one must not be taken for an answer about ours.
-func TestAnOutcomeIsThatOfTheSameTransaction(t *testing.T) {
+func TestOutcome_OfTheSameTransaction(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	committed, rolledBack := c.ended(t, (*ent.Tx).Commit), c.ended(t, (*ent.Tx).Rollback)
@@ -67,7 +67,7 @@ func TestAnOutcomeIsThatOfTheSameTransaction(t *testing.T) {
 	}
 }
 
-func TestACallerWhoHasGoneIsToldSoIfNothingWasCommitted(t *testing.T) {
+func TestCommit_CallerCanceledBefore(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	gone, cancel := context.WithCancel(t.Context())

@@ -52,7 +52,7 @@ func (c *tally) want(t *testing.T, tries, n int) {
 	}
 }
 
-func TestATransactionWhoseLineIsCutIsDoneOnceOrNotAtAll(t *testing.T) {
+func TestTransact_CutConnectionAppliesOnceOrNever(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	for name, tt := range map[string]struct {
@@ -80,7 +80,7 @@ func TestATransactionWhoseLineIsCutIsDoneOnceOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestACallerWhoGoesDuringACommitIsToldThatItWasDone(t *testing.T) {
+func TestCommit_CallerCanceled(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	cut := c.line.CutTogether(pgproxy.AfterCommit(), 2) // the second never comes
@@ -98,7 +98,7 @@ func TestACallerWhoGoesDuringACommitIsToldThatItWasDone(t *testing.T) {
 }
 
 // It must not be run again, and the caller must not be told that it has failed.
-func TestWhatCannotBeFoundOutIsUnknown(t *testing.T) {
+func TestOutcome_Unknown(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		moment pgproxy.Moment
@@ -125,7 +125,7 @@ func TestWhatCannotBeFoundOutIsUnknown(t *testing.T) {
 	}
 }
 
-func TestATransactionThatHasChangedNothingHasNothingToLose(t *testing.T) {
+func TestCommit_ReadOnlyTransaction(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	cut := c.line.CutTogether(pgproxy.AfterCommit(), 1)

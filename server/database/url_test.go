@@ -12,7 +12,7 @@ import (
 	"clientsd/server/database"
 )
 
-func TestAURLIsRefusedBeforeAnythingIsConnected(t *testing.T) {
+func TestURL_RefusedBeforeConnecting(t *testing.T) {
 	const example = "must be a URL such as postgres://clientsd@db.example.com/clientsd?sslmode=verify-full"
 	const encode = "percent-encode @ / ? # and % in user, password and parameters"
 	const session = ": a standby may lag behind, only read-write and primary are allowed"
@@ -69,7 +69,7 @@ func wantNoPassword(t *testing.T, text string) {
 	}
 }
 
-func TestAURLIsAccepted(t *testing.T) {
+func TestURL_Accepted(t *testing.T) {
 	for name, url := range map[string]database.URL{
 		"nothing: there is no PostgreSQL": "",
 		"the other scheme":                "postgresql://db/clientsd",
@@ -90,7 +90,7 @@ func TestAURLIsAccepted(t *testing.T) {
 	}
 }
 
-func TestWhatIsOutOfItsRangeIsNamedByItsFlag(t *testing.T) {
+func TestPostgresValidate_NamesTheFlag(t *testing.T) {
 	const url = "postgres://u@db/clientsd"
 	for want, config := range map[string]database.Postgres{
 		"--database-max-connections -1: must be 1 to 10000":             {URL: url, MaxConnections: -1, IdleConnections: -1},
@@ -107,7 +107,7 @@ func TestWhatIsOutOfItsRangeIsNamedByItsFlag(t *testing.T) {
 	}
 }
 
-func TestAURLDoesNotShowItself(t *testing.T) {
+func TestURL_IsRedacted(t *testing.T) {
 	secret := database.URL("postgres://u:hidden@db/clientsd")
 	values := map[string]any{"a URL": secret, "a configuration": database.Postgres{URL: secret}, "a pointer": &secret, "a list": []database.URL{secret}}
 	for name, value := range values {

@@ -66,7 +66,7 @@ func onlyKey(t *testing.T, db registry) *ent.SigningKey {
 	return row
 }
 
-func TestAnIssuerIsMadeOnceAndThenOpened(t *testing.T) {
+func TestOpenOrCreate_CreatesOnce(t *testing.T) {
 	db, keyset := newDatabase(t)
 	if _, err := issuer.Open(t.Context(), keysOf(db), keyset); !errors.Is(err, issuer.ErrNoKey) ||
 		err.Error() != "there is no signing key yet: clientsd serve makes one" {
@@ -89,7 +89,7 @@ func TestAnIssuerIsMadeOnceAndThenOpened(t *testing.T) {
 	}
 }
 
-func TestServersThatStartAtOnceShareOneKey(t *testing.T) {
+func TestOpenOrCreate_ConcurrentServersShareOneKey(t *testing.T) {
 	db, keyset := newDatabase(t)
 	const servers = 4
 	names, errs := make([]string, servers), make([]error, servers)
@@ -114,7 +114,7 @@ func TestServersThatStartAtOnceShareOneKey(t *testing.T) {
 	}
 }
 
-func TestThePrivateKeyIsSealed(t *testing.T) {
+func TestOpenOrCreate_SealsPrivateKey(t *testing.T) {
 	db, keyset := newDatabase(t)
 	create(t, db, keyset)
 	key := onlyKey(t, db)
@@ -130,7 +130,7 @@ func TestThePrivateKeyIsSealed(t *testing.T) {
 	}
 }
 
-func TestADamagedKeyIsReported(t *testing.T) {
+func TestOpenOrCreate_DamagedKey(t *testing.T) {
 	for name, tt := range map[string]struct {
 		damage func(context.Context, registry, *ent.SigningKey) error
 	}{
@@ -166,7 +166,7 @@ func TestADamagedKeyIsReported(t *testing.T) {
 }
 
 // A second key signs from now on, and the tokens of the first stay valid.
-func TestTheNewestKeySignsAndTheOthersAreStillPublished(t *testing.T) {
+func TestMint_NewestKeySigns(t *testing.T) {
 	db, keyset := newDatabase(t)
 	first := create(t, db, keyset)
 	mint(t, first, grant())

@@ -79,7 +79,7 @@ func TestRotateSignsWithANewKeyAndKeepsTheOldForItsTokens(t *testing.T) {
 	wantPublished(t, i, old, added)
 }
 
-func TestAKeyWhoseTokensHaveExpiredIsNeitherKnownNorPublished(t *testing.T) {
+func TestRotate_ExpiredKeyIsForgotten(t *testing.T) {
 	for name, tt := range map[string]struct {
 		ago   time.Duration
 		known bool
@@ -113,7 +113,7 @@ func TestAKeyWhoseTokensHaveExpiredIsNeitherKnownNorPublished(t *testing.T) {
 	}
 }
 
-func TestAKeyThatHasSignedNothingGoesWithTheNextButOneRotation(t *testing.T) {
+func TestRotate_UnusedKeyGoesAfterTwoRotations(t *testing.T) {
 	db, keyset := newDatabase(t)
 	i := create(t, db, keyset)
 	rotate(t, i)
@@ -126,7 +126,7 @@ func TestAKeyThatHasSignedNothingGoesWithTheNextButOneRotation(t *testing.T) {
 }
 
 // The issuer of a running server, while a command rotates beside it.
-func TestAKeyThatAnotherProcessAddsIsKnownAtOnce(t *testing.T) {
+func TestKey_AddedByAnotherProcess(t *testing.T) {
 	db, keyset := newDatabase(t)
 	server := create(t, db, keyset)
 	old := keyOf(t, mint(t, server, grant()))
@@ -165,7 +165,7 @@ func TestUnknownKeyIDsDoNotMakeTheIssuerAskAgainAndAgain(t *testing.T) {
 
 // Two processes mint while keys change under them: whatever key signs is kept
 // until the token has expired.
-func TestAKeyIsNeverRetiredBeforeATokenItHasSigned(t *testing.T) {
+func TestRotate_KeyOutlivesItsTokens(t *testing.T) {
 	db, keyset := newDatabase(t)
 	long := create(t, db, keyset) // has read the keys before the others are made
 	command := create(t, db, keyset)

@@ -85,7 +85,7 @@ func wantInvalid(t *testing.T, want []oauthclient.Violation, call func() error) 
 }
 
 // An error of ours that goes out must not say more than it is meant to.
-func TestTheErrorsWithoutDetailsSayOneSentence(t *testing.T) {
+func TestErrors_OneSentenceEach(t *testing.T) {
 	for err, want := range map[*oauthclient.Error]string{
 		oauthclient.ErrNotFound:      "client not found",
 		oauthclient.ErrExists:        "a client with this id already exists",

@@ -26,7 +26,7 @@ func TestTimesAreKeptInUTCAndInMicroseconds(t *testing.T) {
 	}
 }
 
-func TestARecordDoesNotShowItsSecret(t *testing.T) {
+func TestRecord_HidesSecret(t *testing.T) {
 	w := newWorld(t, nil)
 	record := w.create(t, input())
 	var log strings.Builder
@@ -50,7 +50,7 @@ func TestARecordDoesNotShowItsSecret(t *testing.T) {
 }
 
 // What the database holds must not show by accident either.
-func TestARecordDoesNotShowItsDigestInJSON(t *testing.T) {
+func TestRecord_HidesDigestInJSON(t *testing.T) {
 	w := newWorld(t, nil)
 	marshalled, err := json.Marshal(w.create(t, input()))
 	if err != nil {

@@ -46,7 +46,7 @@ func (w world) operations(ctx context.Context, caller oauthclient.Caller, id uui
 	}
 }
 
-func TestAClientTheCallerCannotSeeIsNotFound(t *testing.T) {
+func TestStore_ClientOfAnotherOrganisation(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	before := w.row(t, id)
@@ -89,7 +89,7 @@ func (w world) wantUnchanged(t *testing.T, before *ent.OAuthClient) {
 	}
 }
 
-func TestACallerWhoHasGoneChangesNothing(t *testing.T) {
+func TestStore_CallerCanceledChangesNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	before := w.row(t, id)
@@ -122,7 +122,7 @@ func TestACallerWhoHasGoneChangesNothing(t *testing.T) {
 }
 
 // Verifying must go on when the key is gone, and a rotation must heal.
-func TestASecretVerifiesWithoutTheKeyItWasSealedWith(t *testing.T) {
+func TestVerify_WithoutSealingKey(t *testing.T) {
 	w := newWorld(t, nil)
 	record := w.create(t, input())
 	other, err := storage.Open(t.Context(), storage.Config{Dir: t.TempDir(), Create: true})
@@ -173,7 +173,7 @@ func TestRotateOfAnApplicationsClient(t *testing.T) {
 	}
 }
 
-func TestAnEventSaysWhoActedInWhichOrganisation(t *testing.T) {
+func TestEvent_NamesActorAndOrganisation(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	admin := oauthclient.Caller{

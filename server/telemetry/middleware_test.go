@@ -73,7 +73,7 @@ func serve(to *telemetry.Telemetry, call telemetry.Call, handler http.HandlerFun
 	return recorder
 }
 
-func TestTheAnswerTellsTheCodeOfACallThatNobodyDescribes(t *testing.T) {
+func TestMiddleware_CodeFromStatus(t *testing.T) {
 	status := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
 	}
@@ -129,7 +129,7 @@ func TestTheAnswerTellsTheCodeOfACallThatNobodyDescribes(t *testing.T) {
 	}
 }
 
-func TestWhatIsDescribedWinsOverTheAnswer(t *testing.T) {
+func TestMiddleware_DescriptionWinsOverStatus(t *testing.T) {
 	made := start(t)
 	route := register(made, telemetry.Route{API: "test", Method: "Rotate", Rotates: true})
 	serve(made, telemetry.Call{Route: route, Code: "not_found"}, func(w http.ResponseWriter, _ *http.Request) {
@@ -169,7 +169,7 @@ func TestSeriesBeginAtZero(t *testing.T) {
 	}
 }
 
-func TestAHandlerThatAbortsIsNotInFlightForEver(t *testing.T) {
+func TestMiddleware_AbortedHandlerLeavesInFlight(t *testing.T) {
 	made := start(t)
 	call := telemetry.Call{Route: register(made, telemetry.Route{API: "test", Method: "Abort"})}
 	func() {
@@ -185,7 +185,7 @@ func TestAHandlerThatAbortsIsNotInFlightForEver(t *testing.T) {
 	}
 }
 
-func TestAHandlerCanFlushAndReachTheWriterUnderneath(t *testing.T) {
+func TestMiddleware_FlushAndUnwrap(t *testing.T) {
 	made := start(t)
 	call := telemetry.Call{Route: register(made, telemetry.Route{API: "test", Method: "Stream"})}
 	recorder := serve(made, call, func(w http.ResponseWriter, _ *http.Request) {
