@@ -9,7 +9,7 @@ import (
 
 // errNotFile refuses to copy what is no file.
 var errNotFile = errors.New("--database-url: this copies a file; back PostgreSQL up with pg_dump or by archiving its WAL, " +
-	"and say clientsd rollback mark after a restore: README.md tells how")
+	"and say clientsd rollback mark after a restore: docs/postgresql.md says how")
 
 // Backup copies the database, also beside a running server.
 type Backup struct {

@@ -112,7 +112,7 @@ func TestPostgreSQLIsNotCopiedAsAFile(t *testing.T) {
 	for _, run := range []func(*command.Environment) error{backup.Run, restore.Run} {
 		got, err := said(t, run)
 		want := "--database-url: this copies a file; back PostgreSQL up with pg_dump or by archiving its WAL, " +
-			"and say clientsd rollback mark after a restore: README.md tells how"
+			"and say clientsd rollback mark after a restore: docs/postgresql.md says how"
 		if err == nil || err.Error() != want || got != "" {
 			t.Errorf("got %q, error %v", got, err)
 		}
