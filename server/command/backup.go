@@ -7,24 +7,24 @@ import (
 	"clientsd/server/backup"
 )
 
-// errNotFile refuses to copy what is no file.
+// errNotFile reports that the database is no file.
 var errNotFile = errors.New("--database-url: this copies a file; back PostgreSQL up with pg_dump or by archiving its WAL, " +
-	"and say clientsd rollback mark after a restore: docs/postgresql.md says how")
+	"and run clientsd rollback mark after a restore: see docs/postgresql.md")
 
-// Backup copies the database, also beside a running server.
+// Backup copies the database, also while a server runs.
 type Backup struct {
 	dataFlags
 
-	File string `arg:"" help:"The new file. It must not be there yet."`
+	File string `arg:"" help:"New file. It must not exist."`
 }
 
-// Help is shown by backup --help.
+// Help returns the text of backup --help.
 func (Backup) Help() string {
-	return `Copies the database as it is at this moment; a running server goes on meanwhile. FILE appears once the copy is whole and on disk, and never replaces another file: whatever breaks the backup off leaves no FILE. Needs as much room again as the database has.
+	return `Copies the database as it is at one moment. Servers may run meanwhile. FILE appears when the copy is complete and on disk; an interrupted backup leaves no FILE. Never replaces a file. Needs as much free space as the database takes.
 
-The keyset is not in it: a backup alone gives no secret away. Keep a copy of the keyset, in another place than the backups; clientsd keyset rotate makes a new copy necessary.
+A backup does not hold the keyset, so it reveals no secret. Keep a copy of the keyset in another place than the backups, and copy it again after each clientsd keyset rotate.
 
-A backup that is put back, by clientsd restore or in any other way, knows that it is one: see clientsd restore --help.
+A backup carries a mark. A server refuses a restored backup until an operator accepts it: see clientsd restore --help.
 
 Examples:
 
@@ -32,7 +32,7 @@ Examples:
     clientsd backup "/backups/clientsd-$(date +%F-%H%M).db"`
 }
 
-// Run makes the copy and says where its keyset is.
+// Run copies the database, and prints where its keyset is.
 func (c Backup) Run(env *Environment) error {
 	config := c.storage(false)
 	if config.Postgres.URL != "" {
@@ -41,7 +41,7 @@ func (c Backup) Run(env *Environment) error {
 	if err := config.Exists(); err != nil {
 		return err
 	}
-	made, err := backup.Make(env.Context, config.DatabasePath(), c.File, newProgress(env))
+	created, err := backup.Make(env.Context, config.DatabasePath(), c.File, newProgress(env))
 	if err != nil {
 		return err
 	}
@@ -50,6 +50,6 @@ func (c Backup) Run(env *Environment) error {
 		keyset = "CLIENTSD_KEYSET"
 	}
 	_, err = fmt.Fprintf(env.Stdout, "%s: %s, %s, %d clients with a secret\nits keyset is not in it: keep a copy of %s, and keep the two apart\n",
-		c.File, made.Mark, megabytes(made.Bytes), made.Clients, keyset)
+		c.File, created.Mark, megabytes(created.Bytes), created.Clients, keyset)
 	return err
 }

@@ -88,7 +88,7 @@ func TestBackupSaysThatTheKeysetIsNotInIt(t *testing.T) {
 			}
 			wantMatch(t, path+": the backup of TIME, SIZE, 0 clients with a secret\n"+
 				"its keyset is not in it: keep a copy of "+tt.want+", and keep the two apart\n", stdout)
-			wantMatch(t, "copied SIZE of SIZE\nreading the copy back\n", stderr)
+			wantMatch(t, "checking the database\ncopied SIZE of SIZE\nreading the copy back\n", stderr)
 		})
 	}
 }
@@ -112,7 +112,7 @@ func TestPostgreSQLIsNotCopiedAsAFile(t *testing.T) {
 	for _, run := range []func(*command.Environment) error{backup.Run, restore.Run} {
 		got, err := said(t, run)
 		want := "--database-url: this copies a file; back PostgreSQL up with pg_dump or by archiving its WAL, " +
-			"and say clientsd rollback mark after a restore: docs/postgresql.md says how"
+			"and run clientsd rollback mark after a restore: see docs/postgresql.md"
 		if err == nil || err.Error() != want || got != "" {
 			t.Errorf("got %q, error %v", got, err)
 		}

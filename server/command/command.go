@@ -1,7 +1,11 @@
-// Package command is what the command line does: each command is a struct of
-// its flags with a Run method, and Run runs the one that was asked for.
+// Package command is the command line of clientsd.
 //
-// It is the only package that talks to a person at a terminal.
+// It owns the commands, the flags, and all texts for a person at a terminal. Each
+// command is a struct of its flags with a Run method, in a file of its own; main.go
+// of this package puts them together.
+//
+// It must not decide anything that a caller of the service sees: it turns flags into
+// the configuration of server and storage.
 package command
 
 import (
@@ -18,7 +22,7 @@ import (
 	"clientsd/server/storage"
 )
 
-// Environment is what a command runs in.
+// Environment holds what a command gets from its process.
 type Environment struct {
 	// Context ends when the user asks the command to finish.
 	Context context.Context //nolint:containedctx // kong passes one value to Run
@@ -28,10 +32,10 @@ type Environment struct {
 	Version string
 }
 
-// dataFlags say where the data is; several commands share them.
+// dataFlags say where the data is. Several commands share them.
 type dataFlags struct {
-	DataDir     string       `default:"./clientsd-data" help:"Folder of the database and, unless --keyset says otherwise, the keyset."`
-	DatabaseURL database.URL `placeholder:"URL" help:"PostgreSQL database to use instead of a file in the data folder, postgres://user@host/name. A password does not belong on a command line, which others see: put the URL into the environment, or the password into PGPASSWORD or ~/.pgpass."`
+	DataDir     string       `default:"./clientsd-data" help:"Folder of the database, and of the keyset unless --keyset names a file."`
+	DatabaseURL database.URL `placeholder:"URL" help:"PostgreSQL database, postgres://user@host/name, instead of a file in the data folder. Put no password on a command line, which others can see: put the URL into the environment, or the password into PGPASSWORD or ~/.pgpass."`
 	Keyset      string       `env:"CLIENTSD_KEYSET_FILE" placeholder:"FILE" help:"Keyset file, mode 0600. Default: keyset.json in the data folder; required with --database-url. CLIENTSD_KEYSET may hold the keyset itself instead."`
 }
 
@@ -45,9 +49,9 @@ func (f dataFlags) storage(create bool) storage.Config {
 	}
 }
 
-// command is how to call another command on the same data. A URL may carry a
-// password, which a hint neither shows nor puts on a command line: it stays in
-// the environment if it came from there.
+// command returns how to call another command on the same data. A URL may hold a
+// password, so the result never holds the URL. If the URL came from the environment,
+// the other command finds it there.
 func (f dataFlags) command(words ...string) string {
 	words = append([]string{"clientsd"}, words...)
 	switch {
@@ -64,8 +68,8 @@ func (f dataFlags) command(words ...string) string {
 
 // logFlags say how a command logs.
 type logFlags struct {
-	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Least level to log: ${enum}."`
-	LogFormat string `enum:"auto,text,json" default:"auto" help:"How to log: ${enum}. auto is text on a terminal and JSON otherwise."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Lowest level to log: ${enum}."`
+	LogFormat string `enum:"auto,text,json" default:"auto" help:"Format of the log: ${enum}. auto is text on a terminal and JSON otherwise."`
 }
 
 // logger writes to standard error.

@@ -15,18 +15,20 @@ import (
 	"clientsd/server/storage"
 )
 
-// demoScopes are what every step of the demo needs.
+// demoScopes are the scopes that the steps of the demo need.
 var demoScopes = []string{auth.ScopeManage, auth.ScopeRead, auth.ScopeVerify}
 
-// Demo rotates a secret on a throw-away server and shows every step.
+// Demo rotates a secret on a temporary server and prints every step.
 type Demo struct {
-	Once bool   `help:"Exit after the last step instead of going on serving; 1 if a step was not as it should be."`
-	Addr string `default:"127.0.0.1:0" help:"Where the throw-away server listens; port 0 takes a free one."`
+	Once bool   `help:"Exit after the last step, with 1 if a step failed."`
+	Addr string `default:"127.0.0.1:0" help:"Address of the temporary server. Port 0 takes a free port."`
 }
 
-// Help is shown by demo --help.
+// Help returns the text of demo --help.
 func (Demo) Help() string {
-	return `Starts the real server on a temporary folder and talks to it over HTTP, as curl would: creates a client, verifies its secret, rotates it, and shows that the old secret is refused and the new one accepted. Then it goes on serving, with a token and a curl line to paste, until Ctrl-C; nothing stays behind.
+	return `Starts the real server on a temporary folder and calls it over HTTP, as curl would. Creates a client, verifies its secret, rotates it, and shows that the old secret is refused and the new one accepted.
+
+Then prints a token and a curl command to paste, and serves until Ctrl-C. Removes everything at the end.
 
 Examples:
 
@@ -34,11 +36,11 @@ Examples:
     clientsd demo --once`
 }
 
-// Run shows the rotation, and fails if a step was not as it should be.
+// Run prints the rotation. It fails if a step does.
 func (c Demo) Run(env *Environment) (err error) {
 	dir, err := os.MkdirTemp("", "clientsd-demo-")
 	if err != nil {
-		return fmt.Errorf("make a temporary folder: %w", err)
+		return fmt.Errorf("create a temporary folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	s, err := server.New(env.Context, server.Config{
@@ -59,7 +61,7 @@ func (c Demo) Run(env *Environment) (err error) {
 	return errors.Join(err, <-ended)
 }
 
-// show runs the steps, and waits for Ctrl-C unless it is asked not to.
+// show runs the steps, and without --once waits for Ctrl-C.
 func (c Demo) show(ctx context.Context, env *Environment, s *server.Server) error {
 	token, err := s.Issuer().Mint(ctx, issuer.Grant{
 		Subject:  "urn:xeonr:serviceaccount:demo",
@@ -70,13 +72,13 @@ func (c Demo) show(ctx context.Context, env *Environment, s *server.Server) erro
 	if err != nil {
 		return err
 	}
-	show := &showing{out: env.Stdout, colour: isTerminal(env.Stdout) && os.Getenv("NO_COLOR") == "", url: s.URL(), token: token}
-	show.sayf("A real clientsd at %s, on a temporary folder.", s.URL())
-	clientID, err := show.rotation(ctx)
+	printed := &transcript{out: env.Stdout, colour: isTerminal(env.Stdout) && os.Getenv("NO_COLOR") == "", url: s.URL(), token: token}
+	printed.sayf("A real clientsd at %s, on a temporary folder.", s.URL())
+	clientID, err := printed.rotation(ctx)
 	if err != nil || c.Once {
 		return err
 	}
-	show.invite(clientID)
+	printed.invite(clientID)
 	<-ctx.Done()
 	return nil
 }

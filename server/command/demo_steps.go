@@ -21,20 +21,20 @@ const demoClient = `{
   "supportsRefreshToken": true
 }`
 
-// rotation is the demo itself. It returns the id of the client it made.
-func (s *showing) rotation(ctx context.Context) (clientID string, err error) {
-	s.step("Create a confidential client. The answer carries its secret.")
-	created, err := s.curl(ctx, clientsService+"CreateClient", demoClient)
+// rotation runs the steps of the demo. It returns the id of the client it creates.
+func (t *transcript) rotation(ctx context.Context) (clientID string, err error) {
+	t.step("Create a confidential client. The answer carries its secret.")
+	created, err := t.curl(ctx, clientsService+"CreateClient", demoClient)
 	if err != nil {
 		return "", err
 	}
 	clientID, before := created.text("Client", "clientId"), created.text("Client", "clientSecret")
-	s.step("Verify that secret.")
-	if err := s.verify(ctx, clientID, before, true); err != nil {
+	t.step("Verify that secret.")
+	if err := t.verify(ctx, clientID, before, true); err != nil {
 		return "", err
 	}
-	s.step("Rotate it: RegenerateSecret, asking for the new secret.")
-	rotated, err := s.curl(ctx, clientsService+"RegenerateSecret", object("clientId", clientID, "includeSecret", true))
+	t.step("Rotate it: RegenerateSecret, asking for the new secret.")
+	rotated, err := t.curl(ctx, clientsService+"RegenerateSecret", object("clientId", clientID, "includeSecret", true))
 	if err != nil {
 		return "", err
 	}
@@ -42,35 +42,35 @@ func (s *showing) rotation(ctx context.Context) (clientID string, err error) {
 	if after == "" || after == before {
 		return "", errors.New("demo: the rotation did not give a new secret")
 	}
-	s.step("The old secret is refused from that moment.")
-	if err := s.verify(ctx, clientID, before, false); err != nil {
+	t.step("Verify the old secret: it is refused.")
+	if err := t.verify(ctx, clientID, before, false); err != nil {
 		return "", err
 	}
-	s.step("The new one is accepted.")
-	return clientID, s.verify(ctx, clientID, after, true)
+	t.step("Verify the new secret: it is accepted.")
+	return clientID, t.verify(ctx, clientID, after, true)
 }
 
-// verify shows a verification, and fails if it is not as it should be.
-func (s *showing) verify(ctx context.Context, clientID, secret string, want bool) error {
-	verified, err := s.curl(ctx, secretsService+"VerifySecret", object("clientId", clientID, "secret", secret))
+// verify prints a verification. It fails if the answer is not the expected one.
+func (t *transcript) verify(ctx context.Context, clientID, secret string, want bool) error {
+	verified, err := t.curl(ctx, secretsService+"VerifySecret", object("clientId", clientID, "secret", secret))
 	if err != nil {
 		return err
 	}
 	valid, isBool := verified["valid"].(bool)
 	switch {
 	case !isBool || valid != want:
-		return errors.New("demo: the service says the wrong thing about a secret")
+		return errors.New("demo: the service gave the wrong answer about a secret")
 	case want:
-		s.verdict("accepted")
+		t.verdict("accepted")
 	default:
-		s.verdict("refused")
+		t.verdict("refused")
 	}
 	return nil
 }
 
-// invite gives the reader what it takes to go on by hand.
-func (s *showing) invite(clientID string) {
-	s.sayf("\nThe service goes on until Ctrl-C. To rotate once more, paste this into another terminal:\n")
-	s.sayf("TOKEN=%s\n", s.token)
-	s.sayf("%s\n", s.command(clientsService+"RegenerateSecret", object("clientId", clientID, "includeSecret", true)))
+// invite prints what the reader needs to rotate again by hand.
+func (t *transcript) invite(clientID string) {
+	t.sayf("\nThe service runs until Ctrl-C. To rotate again, paste this into another terminal:\n")
+	t.sayf("TOKEN=%s\n", t.token)
+	t.sayf("%s\n", t.command(clientsService+"RegenerateSecret", object("clientId", clientID, "includeSecret", true)))
 }

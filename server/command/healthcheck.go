@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// maxReason bounds what is read of a refusal, in bytes.
+// maxReason bounds the reason of a refusal, in bytes.
 const maxReason = 1 << 10
 
-// Healthcheck asks a running service whether it is ready.
+// Healthcheck asks a running service if it is ready.
 type Healthcheck struct {
-	URL     string        `name:"url" default:"http://127.0.0.1:8080" help:"Where the service is."`
-	Timeout time.Duration `name:"healthcheck-timeout" default:"3s" help:"How long to wait for the answer."`
+	URL     string        `name:"url" default:"http://127.0.0.1:8080" help:"URL of the service."`
+	Timeout time.Duration `name:"healthcheck-timeout" default:"3s" help:"Longest time to wait for the answer."`
 }
 
-// Help is shown by healthcheck --help.
+// Help returns the text of healthcheck --help.
 func (Healthcheck) Help() string {
-	return `Exits with 0 if the service can do its work, and with 1 and the reason if not: made for containers and process managers.
+	return `Exits with 0 if the service is ready, and with 1 and the reason if it is not. For containers and process managers.
 
 Example:
 
     clientsd healthcheck --url http://127.0.0.1:8080`
 }
 
-// Run fails unless the service says that it is ready.
+// Run fails unless the service answers that it is ready.
 func (c Healthcheck) Run(env *Environment) error {
 	ctx, cancel := context.WithTimeout(env.Context, c.Timeout)
 	defer cancel()

@@ -88,7 +88,7 @@ func TestKeyset_RotationInThreeSteps(t *testing.T) {
 	age(t, dir)
 	wantTable(t, dir, fmt.Sprintf("%d old 2", old), fmt.Sprintf("%d primary 0", key))
 	wantSaid(t, prune.Run, "no key can be removed\n")
-	wantSaid(t, rekey.Run, fmt.Sprintf("1 rows sealed anew; everything is sealed with key %d\n", key))
+	wantSaid(t, rekey.Run, fmt.Sprintf("1 rows sealed again; everything is sealed with key %d\n", key))
 	wantTable(t, dir, fmt.Sprintf("%d old 0", old), fmt.Sprintf("%d primary 2", key))
 	wantSaid(t, prune.Run, fmt.Sprintf("removed %d\n", old))
 	age(t, dir)

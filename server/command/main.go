@@ -18,20 +18,20 @@ const description = `clientsd keeps OAuth clients and rotates their secrets.
     clientsd serve                   run the service
     clientsd token --scope SCOPES    get a token for it
 
-Every flag can also be given in the environment, --data-dir as CLIENTSD_DATA_DIR. Durations are written like 90s, 12h or 30d.`
+Each flag also has an environment variable: CLIENTSD_DATA_DIR for --data-dir. Write durations like 90s, 12h or 30d.`
 
 // commands is the command line. Each field is a command.
 type commands struct {
-	Demo        Demo        `cmd:"" help:"Rotate a secret on a throw-away server, and show every step."`
+	Demo        Demo        `cmd:"" help:"Rotate a secret on a temporary server, and show every step."`
 	Serve       Serve       `cmd:"" help:"Run the service."`
 	Token       Token       `cmd:"" help:"Mint an access token of the built-in issuer."`
-	Keyset      Keyset      `cmd:"" help:"Look after the keys that seal the secrets."`
-	SigningKey  SigningKey  `cmd:"" help:"Look after the keys of the built-in issuer."`
-	Backup      Backup      `cmd:"" help:"Copy the database, also beside a running server."`
-	Restore     Restore     `cmd:"" help:"Put a backup in the place of a database that is gone."`
-	Rollback    Rollback    `cmd:"" help:"Look after a database that was restored."`
-	Migrate     Migrate     `cmd:"" help:"Bring the database's schema up to date."`
-	Healthcheck Healthcheck `cmd:"" help:"Ask a running service whether it is ready."`
+	Keyset      Keyset      `cmd:"" help:"Manage the keys that seal the secrets."`
+	SigningKey  SigningKey  `cmd:"" help:"Manage the keys of the built-in issuer."`
+	Backup      Backup      `cmd:"" help:"Copy the database, also while a server runs."`
+	Restore     Restore     `cmd:"" help:"Restore a backup in the place of a lost database."`
+	Rollback    Rollback    `cmd:"" help:"Manage a database that was restored."`
+	Migrate     Migrate     `cmd:"" help:"Bring the schema of the database up to date."`
+	Healthcheck Healthcheck `cmd:"" help:"Ask a running service if it is ready."`
 	Version     Version     `cmd:"" help:"Print the version."`
 }
 

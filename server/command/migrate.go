@@ -11,9 +11,11 @@ type Migrate struct {
 	dataFlags
 }
 
-// Help is shown by migrate --help.
+// Help returns the text of migrate --help.
 func (Migrate) Help() string {
-	return `On a file serve does the same on its own; use this to see a migration succeed before the service is stopped for it. On PostgreSQL run it before the servers of a new version start, or start them with serve --migrate; several may start it concurrently, one of them does it. It refuses a database that a newer binary has migrated.
+	return `Brings the schema of the database up to date. Refuses a database that a newer binary has migrated.
+
+On SQLite, serve does the same when it starts. Run migrate to see that a migration succeeds. On PostgreSQL, run it before the servers of a new version start, or start them with serve --migrate. Several servers may migrate concurrently; one of them does the work.
 
 Examples:
 
@@ -21,8 +23,8 @@ Examples:
     CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd clientsd migrate --keyset keyset.json`
 }
 
-// Run migrates. It makes no database and no keyset, but stores in an empty
-// PostgreSQL database which keyset belongs to it.
+// Run migrates. It creates neither a database nor a keyset. In an empty PostgreSQL
+// database it stores the keyset check.
 func (c Migrate) Run(env *Environment) error {
 	config := c.storage(false)
 	config.Migrate, config.RestorePolicy = true, storage.IgnoreRestored

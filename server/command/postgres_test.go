@@ -19,7 +19,7 @@ import (
 func TestKeysetCreate_OnceForItsOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	create := command.KeysetCreate{File: path}
-	wantSaid(t, create.Run, "made "+path+"; back it up, and give it to every server by --keyset\n")
+	wantSaid(t, create.Run, "created "+path+"; back it up, and give it to every server with --keyset\n")
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("got %v, error %v", info, err)

@@ -11,12 +11,13 @@ import (
 	"clientsd/server/backup"
 )
 
-// lineInterval is how often progress is told where there is no terminal.
+// lineInterval is how often progress is printed without a terminal.
 const lineInterval = 10 * time.Second
 
-// newProgress tells how far a copy is: in a bar on a terminal, in a line now and
-// then otherwise.
+// newProgress prints the progress of a copy: as a bar on a terminal, as a line every
+// ten seconds otherwise. Before and after the copy, all of it is read.
 func newProgress(env *Environment) backup.Progress {
+	_, _ = fmt.Fprintln(env.Stderr, "checking the database") // a hint
 	draw := progressLines(env.Stderr)
 	if isTerminal(env.Stderr) {
 		draw = progressBar(env.Stderr)
@@ -49,7 +50,7 @@ func progressBar(w io.Writer) backup.Progress {
 				progressbar.OptionSetPredictTime(true),
 				progressbar.OptionOnCompletion(func() { _, _ = fmt.Fprintln(w) })) // ends its line
 		}
-		_ = bar.Set64(done) // only a picture
+		_ = bar.Set64(done) // a failing bar does no harm
 	}
 }
 

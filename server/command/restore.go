@@ -8,23 +8,23 @@ import (
 	"clientsd/server/storage"
 )
 
-// Restore puts a backup in the place of a database that is gone.
+// Restore restores a backup in the place of a lost database.
 type Restore struct {
 	dataFlags
 
-	File string `arg:"" help:"A backup, made by clientsd backup or by other means."`
+	File string `arg:"" help:"Backup, of clientsd backup or another tool."`
 }
 
-// Help is shown by restore --help.
+// Help returns the text of restore --help.
 func (Restore) Help() string {
-	return `Puts a backup in the place of a database that is gone, after it has seen that the backup is whole and fits the keyset, which has to be in its place first. A database that is there already is never replaced: stop its server and move it away, together with its -wal and -shm files.
+	return `Restores a backup in the place of a lost database. Put the keyset in its place first. Checks that the backup is complete and fits the keyset. Never replaces a database: stop its server, and move the database away with its -wal and -shm files.
 
-A restored database is back at the time of its backup: secrets that were rotated since, perhaps because they leaked, would be valid again. It knows that, and no server serves it until an operator has accepted it. Look first at the clients it concerns; you may still have the database that the backup replaces, to compare with. Then start the server once with --accept-rollback, and rotate what has to be rotated:
+A restored database is back at the time of its backup. Secrets that were rotated since, perhaps because they leaked, would be valid again. So no server serves the database until an operator accepts it. List the clients first, and compare them with the old database if you still have it. Then start the server once with --accept-rollback, and rotate the secrets that need it:
 
     clientsd rollback list
     clientsd serve --accept-rollback
 
-Accepting ends every overlap of two secrets, and makes the versions of secrets jump by a million, so that no version means two secrets; it is in the events of every client. Repeated calls under an idempotency key from before are answered SUPERSEDED.
+Accepting ends the overlap of each previous secret, and adds 1,000,000 to the version of each secret, so that no version names two secrets. Each client gets an event. A repeated call with an idempotency key from before the restore is answered SUPERSEDED.
 
 Example:
 
@@ -32,7 +32,7 @@ Example:
     clientsd restore /backups/clientsd-2026-11-21.db --data-dir ./clientsd-data`
 }
 
-// Run restores and says what to do next.
+// Run restores the backup, and prints the next steps.
 func (c Restore) Run(env *Environment) error {
 	config := c.storage(false)
 	if config.Postgres.URL != "" {
@@ -44,13 +44,13 @@ func (c Restore) Run(env *Environment) error {
 	} else if err != nil {
 		return err
 	}
-	made, err := backup.Restore(env.Context, c.File, config.DatabasePath(), keyset, newProgress(env))
+	created, err := backup.Restore(env.Context, c.File, config.DatabasePath(), keyset, newProgress(env))
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.Stdout, "%s: restored from %s\n"+
 		"secrets that were rotated since would be valid again, of up to %d clients; see them, then accept it once:\n\n"+
 		"    %s\n    %s --accept-rollback\n",
-		config.DatabasePath(), made.Mark, made.Clients, c.command("rollback", "list"), c.command("serve"))
+		config.DatabasePath(), created.Mark, created.Clients, c.command("rollback", "list"), c.command("serve"))
 	return err
 }

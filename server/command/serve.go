@@ -11,49 +11,49 @@ import (
 	"clientsd/server/storage"
 )
 
-// Serve runs the service until it is told to stop.
+// Serve runs the service until its context ends.
 type Serve struct {
 	dataFlags
 	postgresFlags
 	issuerFlags
 	logFlags
 
-	AcceptRollback bool `help:"Serve a database that was restored from a backup; look at clientsd rollback list first. Needed once."`
+	AcceptRollback bool `help:"Accept a database that was restored from a backup. Run clientsd rollback list first. Needed once."`
 
-	Addr           string `default:"127.0.0.1:8080" help:"Where to listen: HTTP/1.1, HTTP/2, gRPC and gRPC-Web on one port."`
-	PublicURL      string `placeholder:"URL" help:"URL callers reach the service under; logo URLs begin with it. Default: made from the address."`
+	Addr           string `default:"127.0.0.1:8080" help:"Address to listen on: HTTP/1.1, HTTP/2, gRPC and gRPC-Web on one port."`
+	PublicURL      string `placeholder:"URL" help:"URL under which callers reach the service. Logo URLs begin with it. Default: from the address."`
 	TLSCert        string `name:"tls-cert" placeholder:"FILE" help:"Certificate in PEM. With --tls-key the port speaks TLS."`
 	TLSKey         string `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate in PEM."`
 	AllowPlaintext bool   `help:"Allow plain text on an address that is not loopback, behind a proxy that encrypts."`
 
-	SecretReadScope string `default:"oauth:clients:manage" help:"Scope that GetClient needs to show a secret, beside oauth:clients:read."`
+	SecretReadScope string `default:"oauth:clients:manage" help:"Scope that GetClient needs to show a secret, in addition to oauth:clients:read."`
 
 	API              []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" aliases:"face" env:"CLIENTSD_API,CLIENTSD_FACE" help:"APIs to serve: ${enum}. May repeat ($$${env})."`
-	SecretPrefix     string        `default:"sk_live_" help:"What new secrets begin with: letters, digits and _, up to 32."`
-	MaxSecretOverlap time.Duration `default:"30d" help:"Longest a rotation may leave the previous secret valid; negative: not at all."`
-	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Let pages of this origin call; * for all. May repeat."`
-	Timeout          time.Duration `default:"4s" help:"Deadline of a call that brings none."`
+	SecretPrefix     string        `default:"sk_live_" help:"Prefix of new secrets: up to 32 letters, digits and _."`
+	MaxSecretOverlap time.Duration `default:"30d" help:"Longest time that a rotation may keep the previous secret valid. Negative: never."`
+	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Allow calls from web pages of this origin; * allows all. May repeat."`
+	Timeout          time.Duration `default:"4s" help:"Deadline of a call that sets none."`
 	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets of an organisation from an address or for a client, per second before the answer is resource_exhausted; a burst may be ten times as many. An expired token is not counted."`
-	MaxInFlight      int           `default:"1024" help:"Concurrent calls; one more is answered unavailable."`
-	ShutdownDelay    time.Duration `default:"0s" help:"How long a stop goes on serving once /readyz says no: longer than a balancer takes to notice."`
-	DrainTimeout     time.Duration `default:"20s" help:"How long a stop waits for running calls."`
+	MaxInFlight      int           `default:"1024" help:"Most concurrent calls. Further calls are answered unavailable."`
+	ShutdownDelay    time.Duration `default:"0s" help:"How long to serve after a stop, while /readyz fails: longer than a load balancer needs to notice."`
+	DrainTimeout     time.Duration `default:"20s" help:"How long to wait for running calls after a stop."`
 
-	MetricsAddr      string `placeholder:"HOST:PORT" help:"Serve /metrics for Prometheus here, in plain text and to everybody: an address of an internal network. Default: nowhere."`
-	TrustRemoteSpans bool   `help:"Continue the trace that a caller's traceparent names, instead of beginning one that links to it."`
+	MetricsAddr      string `placeholder:"HOST:PORT" help:"Serve /metrics for Prometheus on this address, in plain text and to everybody: use an internal network. Default: no metrics address."`
+	TrustRemoteSpans bool   `help:"Continue the trace in a caller's traceparent, instead of a new trace with a link to it."`
 }
 
-// postgresFlags say how a server uses PostgreSQL.
+// postgresFlags say how serve uses PostgreSQL.
 type postgresFlags struct {
-	DatabaseMaxConnections     int           `default:"20" help:"Open connections to PostgreSQL."`
-	DatabaseIdleConnections    int           `placeholder:"N" help:"Connections to PostgreSQL that stay open while nobody needs them. Default: all."`
-	DatabaseConnectionLifetime time.Duration `default:"30m" help:"How long a connection to PostgreSQL is used, 1s to 24h."`
-	StatementTimeout           time.Duration `default:"4s" help:"How long PostgreSQL may work on a statement, and a transaction may be idle, 1ms to 24h."`
-	LockTimeout                time.Duration `default:"3s" help:"How long PostgreSQL may wait for a lock, 1ms to 24h."`
-	Migrate                    bool          `help:"Migrate PostgreSQL before serving, as clientsd migrate does. A file is always migrated."`
-	RequireSyncStandby         bool          `help:"Refuse to start unless PostgreSQL waits for a standby before it acknowledges a commit."`
+	DatabaseMaxConnections     int           `default:"20" help:"Most open connections to PostgreSQL."`
+	DatabaseIdleConnections    int           `placeholder:"N" help:"Unused connections to PostgreSQL that stay open. Default: all."`
+	DatabaseConnectionLifetime time.Duration `default:"30m" help:"Longest use of a connection to PostgreSQL, 1s to 24h."`
+	StatementTimeout           time.Duration `default:"4s" help:"Longest time of a statement in PostgreSQL, and of an idle transaction, 1ms to 24h."`
+	LockTimeout                time.Duration `default:"3s" help:"Longest wait for a lock in PostgreSQL, 1ms to 24h."`
+	Migrate                    bool          `help:"Migrate PostgreSQL before serving, as clientsd migrate does. SQLite is always migrated."`
+	RequireSyncStandby         bool          `help:"Start only if PostgreSQL waits for a standby before it acknowledges a commit."`
 }
 
-// storage is where the data is and how to use it.
+// storage returns the configuration of the storage.
 func (c Serve) storage() storage.Config {
 	config := c.dataFlags.storage(true)
 	config.Postgres.MaxConnections = c.DatabaseMaxConnections
@@ -69,13 +69,17 @@ func (c Serve) storage() storage.Config {
 	return config
 }
 
-// Help is shown by serve --help.
+// Help returns the text of serve --help.
 func (Serve) Help() string {
-	return `The first run makes the data folder, a keyset and a database; later ones migrate the database if they have to. With --database-url several servers share one PostgreSQL database and one keyset, and none of them makes anything: see clientsd keyset create and clientsd migrate. The first SIGTERM or Ctrl-C lets running calls finish, a second one does not.
+	return `Runs the service. The first run creates the data folder, a keyset and a database. Later runs migrate the database if needed.
 
-A flag that is written [ISSUER=]VALUE is for every issuer, or for the one that is named: one of --issuer, to the letter. Commas separate values. docs/issuers.md has the flags for Keycloak, Auth0, Okta, Entra ID, ZITADEL, Hydra, Cognito and GitHub Actions.
+With --database-url, several servers share one PostgreSQL database and one keyset. They create neither: see clientsd keyset create and clientsd migrate.
 
-Traces and metrics go to an OpenTelemetry collector if the standard OTEL_* variables ask for it, and nowhere otherwise.
+The first SIGTERM or Ctrl-C lets running calls finish. A second one stops immediately.
+
+A flag written [ISSUER=]VALUE applies to every issuer, or only to ISSUER. Write ISSUER exactly as in --issuer. Commas separate values. docs/issuers.md has the flags for Keycloak, Auth0, Okta, Entra ID, ZITADEL, Hydra, Cognito and GitHub Actions.
+
+Set the standard OTEL_* variables to send traces and metrics to an OpenTelemetry collector.
 
 Examples:
 
@@ -136,11 +140,11 @@ func (c Serve) config(log *slog.Logger) server.Config {
 	}
 }
 
-// announce tells the operator what a first run has made and must be kept.
+// announce logs what an operator must know about this start.
 func (c Serve) announce(log *slog.Logger, s *server.Server) {
 	opened := s.Storage()
 	if opened.Created {
-		log.Info("made a new database; back it up, and its keyset apart from it: without the keyset no secret can be shown again",
+		log.Info("created a new database; back it up, and its keyset in another place: without the keyset no secret can be shown again",
 			"database", opened.DatabaseFile, "keyset", opened.KeysetFile)
 	}
 	if opened.Migrated > 0 {

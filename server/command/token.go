@@ -22,16 +22,16 @@ type Token struct {
 
 	Scope              string        `required:"" placeholder:"SCOPES" help:"Scopes of the token, separated by spaces."`
 	AllowUnknownScopes bool          `help:"Allow scopes that clientsd does not know, such as another one of serve --secret-read-scope."`
-	Subject            string        `default:"urn:xeonr:serviceaccount:cli" help:"Who the token stands for."`
+	Subject            string        `default:"urn:xeonr:serviceaccount:cli" help:"Subject of the token: who it stands for."`
 	Organisation       string        `placeholder:"ORG" help:"Organisation of the caller. Default: none in the token, which counts as the organisation default."`
 	ClientID           string        `name:"client-id" placeholder:"ID" help:"Client the token is issued to; with the scope oauth:clients:rotate:self it may rotate its own secret."`
 	Audience           string        `default:"clientsd" help:"The service the token is for, as in serve --audience."`
 	TTL                time.Duration `name:"ttl" default:"1h" help:"How long the token is valid, 1s to 30d. It cannot be revoked."`
 }
 
-// Help is shown by token --help.
+// Help returns the text of token --help.
 func (Token) Help() string {
-	return `Prints the token and nothing else. Works beside a running server, which has made the key.
+	return `Prints a token and nothing else. Run serve first: it creates the key. The server may run meanwhile.
 
 Scopes:
 

@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// Version prints what this binary is.
+// Version prints the version of this binary.
 type Version struct{}
 
 // Run prints one line: version, commit if known, Go, platform.

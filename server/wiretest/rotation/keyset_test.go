@@ -134,7 +134,7 @@ func TestKeyset_RotatedWhileServing(t *testing.T) {
 		t.Errorf("while rows need a key: %s", got)
 	}
 	got := keyset.must(t, keyset.rekey.Run)
-	if want := fmt.Sprintf("2 rows sealed anew; everything is sealed with key %d\n", key); got != want { // one of them the signing key
+	if want := fmt.Sprintf("2 rows sealed again; everything is sealed with key %d\n", key); got != want { // one of them the signing key
 		t.Errorf("got %s, want %s", got, want)
 	}
 	check()

@@ -7,24 +7,24 @@ import (
 	"clientsd/server/storage"
 )
 
-// SigningKey is the group of commands about the keys of the built-in issuer.
+// SigningKey groups the commands for the keys of the built-in issuer.
 type SigningKey struct {
 	Rotate SigningKeyRotate `cmd:"" help:"Sign tokens with a new key."`
 }
 
-// SigningKeyRotate makes a new signing key.
+// SigningKeyRotate creates a new signing key.
 type SigningKeyRotate struct{ dataFlags }
 
-// Help is shown by signing-key rotate --help.
+// Help returns the text of signing-key rotate --help.
 func (SigningKeyRotate) Help() string {
-	return `Works beside a running server. Tokens that were minted before stay valid until they expire, and their public key stays in /.well-known/jwks.json until then.
+	return `Creates a new key that signs tokens from now on. Servers may run meanwhile. Older tokens stay valid until they expire, and their public key stays in /.well-known/jwks.json until then.
 
 Example:
 
     clientsd signing-key rotate --data-dir ./clientsd-data`
 }
 
-// Run makes the key and prints its id.
+// Run creates the key and prints its id.
 func (c SigningKeyRotate) Run(env *Environment) error {
 	return c.withStorage(env, func(s *storage.Storage) error {
 		signer, err := issuer.Open(env.Context, issuer.Database{Read: s.DB.Read, Transact: s.DB.Serialise}, s.Keyset)

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// The colours of a terminal, used on a terminal only.
+// The colours, used only on a terminal.
 const (
 	bold  = "\x1b[1m"
 	dim   = "\x1b[2m"
@@ -18,8 +18,8 @@ const (
 	plain = "\x1b[0m"
 )
 
-// showing prints calls as curl commands with their answers, and makes them.
-type showing struct {
+// transcript makes calls, and prints them as curl commands with their answers.
+type transcript struct {
 	out        io.Writer
 	colour     bool
 	url, token string
@@ -29,7 +29,7 @@ type showing struct {
 // answer is a JSON answer.
 type answer map[string]any
 
-// text is the string at the end of a path of names, or empty.
+// text returns the string at the end of a path of names, or an empty one.
 func (a answer) text(path ...string) string {
 	var value any = map[string]any(a)
 	for _, name := range path {
@@ -40,7 +40,7 @@ func (a answer) text(path ...string) string {
 	return text
 }
 
-// object is a JSON object of names and values in turn.
+// object returns a JSON object of alternating names and values.
 func object(pairs ...any) string {
 	parts := make([]string, 0, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -53,28 +53,28 @@ func object(pairs ...any) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-func (s *showing) sayf(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.out, format+"\n", args...) // the demo goes on without a reader
+func (t *transcript) sayf(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.out, format+"\n", args...) // the demo goes on without a reader
 }
 
-func (s *showing) step(title string) {
-	s.steps++
-	s.sayf("\n%s", s.in(bold, fmt.Sprintf("%d. %s", s.steps, title)))
+func (t *transcript) step(title string) {
+	t.steps++
+	t.sayf("\n%s", t.in(bold, fmt.Sprintf("%d. %s", t.steps, title)))
 }
 
-func (s *showing) verdict(text string) { s.sayf("%s", s.in(green, "=> "+text)) }
+func (t *transcript) verdict(text string) { t.sayf("%s", t.in(green, "=> "+text)) }
 
-func (s *showing) in(colour, text string) string {
-	if !s.colour {
+func (t *transcript) in(colour, text string) string {
+	if !t.colour {
 		return text
 	}
 	return colour + text + plain
 }
 
-// command is a call as a curl command, with the token in a variable.
-func (s *showing) command(path, body string) string {
+// command returns a call as a curl command, with the token in a variable.
+func (t *transcript) command(path, body string) string {
 	return strings.Join([]string{
-		"curl -X POST " + s.url + path,
+		"curl -X POST " + t.url + path,
 		`  -H "Authorization: Bearer $TOKEN"`,
 		`  -H "Connect-Protocol-Version: 1"`,
 		`  -H "Content-Type: application/json"`,
@@ -82,15 +82,14 @@ func (s *showing) command(path, body string) string {
 	}, " \\\n")
 }
 
-// curl makes a call and shows both it and its answer. Any status but 200 is an
-// error.
-func (s *showing) curl(ctx context.Context, path, body string) (answer, error) {
-	s.sayf("%s", s.in(dim, "$ "+s.command(path, body)))
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, strings.NewReader(body))
+// curl makes a call, and prints it and its answer. Any status but 200 is an error.
+func (t *transcript) curl(ctx context.Context, path, body string) (answer, error) {
+	t.sayf("%s", t.in(dim, "$ "+t.command(path, body)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+s.token)
+	request.Header.Set("Authorization", "Bearer "+t.token)
 	request.Header.Set("Connect-Protocol-Version", "1")
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
@@ -98,10 +97,10 @@ func (s *showing) curl(ctx context.Context, path, body string) (answer, error) {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // read to its end below
-	return s.read(path, response)
+	return t.read(path, response)
 }
 
-func (s *showing) read(path string, response *http.Response) (answer, error) {
+func (t *transcript) read(path string, response *http.Response) (answer, error) {
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("demo: read answer: %w", err)
@@ -111,7 +110,7 @@ func (s *showing) read(path string, response *http.Response) (answer, error) {
 	if err := json.Indent(&indented, text, "", "  "); err != nil {
 		return nil, fmt.Errorf("demo: %s answered %s, which is not JSON", path, response.Status)
 	}
-	s.sayf("%s", indented.String())
+	t.sayf("%s", indented.String())
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("demo: %s answered %s", path, response.Status)
 	}

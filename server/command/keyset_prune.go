@@ -1,0 +1,50 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+
+	"clientsd/server/reencrypt"
+	"clientsd/server/secret"
+	"clientsd/server/storage"
+)
+
+// KeysetPrune removes keys.
+type KeysetPrune struct{ dataFlags }
+
+// Run removes the keys that seal nothing. For each other old key it prints how many
+// rows still need it.
+func (c KeysetPrune) Run(env *Environment) error {
+	return c.withStorage(env, func(s *storage.Storage) error {
+		if err := waitForReaders(env, s.Keyset); err != nil {
+			return err
+		}
+		usage, err := reencrypt.Usage(env.Context, s.DB.Read)
+		if err != nil {
+			return err
+		}
+		unused := unusedKeys(env, s.Keyset.Keys(), usage)
+		if len(unused) == 0 {
+			_, err = fmt.Fprintln(env.Stdout, "no key can be removed")
+			return err
+		}
+		if err := s.Keyset.Remove(unused...); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(env.Stdout, "removed %s\n", strings.Trim(fmt.Sprint(unused), "[]"))
+		return err
+	})
+}
+
+func unusedKeys(env *Environment, keys []secret.Key, usage map[uint32]int) (unused []uint32) {
+	for _, key := range keys {
+		switch rows := usage[key.ID]; {
+		case key.Primary:
+		case rows == 0:
+			unused = append(unused, key.ID)
+		default:
+			_, _ = fmt.Fprintf(env.Stderr, "key %d stays, %d rows are sealed with it: clientsd keyset rekey first\n", key.ID, rows) // a hint
+		}
+	}
+	return unused
+}
