@@ -28,7 +28,7 @@ func Classify(err error) tx.Failure {
 		return tx.Conflict
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return tx.Unclassified
-	case errors.Is(err, errSilent), errors.As(err, &unconnected): // whatever the server has against us
+	case errors.Is(err, errConnectTimeout), errors.As(err, &unconnected): // whatever the server has against us
 		return tx.Unavailable
 	case errors.As(err, &postgres):
 		return classifyPostgres(postgres.Code)

@@ -45,18 +45,18 @@ type Database struct {
 // that another process adds become known by themselves. It is safe for
 // concurrent use.
 type Issuer struct {
-	db      Database
-	keyset  *secret.Keyset
-	current atomic.Pointer[keys]
-	misses  rate.Sometimes
-	aged    sync.Mutex // is held by who replaces keys that are too old
+	db         Database
+	keyset     *secret.Keyset
+	current    atomic.Pointer[keys]
+	missLimit  rate.Sometimes
+	refreshing sync.Mutex // held while keys that are too old are replaced
 }
 
 // Open loads the signing keys; the newest one signs.
 //
 // Errors: ErrNoKey; [secret.ErrDamaged] if a key does not open.
 func Open(ctx context.Context, db Database, keyset *secret.Keyset) (*Issuer, error) {
-	i := &Issuer{db: db, keyset: keyset, misses: rate.Sometimes{Interval: missInterval}}
+	i := &Issuer{db: db, keyset: keyset, missLimit: rate.Sometimes{Interval: missInterval}}
 	if err := i.reload(ctx); err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (i *Issuer) Key(ctx context.Context, keyID string) *rsa.PublicKey {
 	// Who gives up waiting must not make the key unknown to the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), missInterval)
 	defer cancel()
-	i.misses.Do(func() { _ = i.reload(ctx) }) // the keys that are known still verify
+	i.missLimit.Do(func() { _ = i.reload(ctx) }) // the keys that are known still verify
 	return i.current.Load().valid(keyID)
 }
 
@@ -91,8 +91,8 @@ func (i *Issuer) JWKS(ctx context.Context) []byte {
 // latest are the keys that are known, read anew if they are too old. Only one
 // caller waits for that.
 func (i *Issuer) latest(ctx context.Context) *keys {
-	if time.Since(i.current.Load().loaded) > listInterval && i.aged.TryLock() {
-		defer i.aged.Unlock()
+	if time.Since(i.current.Load().loaded) > listInterval && i.refreshing.TryLock() {
+		defer i.refreshing.Unlock()
 		_ = i.reload(ctx) // the keys that are known still verify
 	}
 	return i.current.Load()

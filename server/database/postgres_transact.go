@@ -17,28 +17,28 @@ import (
 )
 
 const (
-	// maxTries bounds how often a transaction is run that others stand in the way of.
+	// maxTries bounds how often a transaction runs that conflicts with others.
 	maxTries = 16
 	// longestPause is between the last two tries.
 	longestPause = 64 * time.Millisecond
 )
 
-// Transact is the [tx.Transactor] of the database. On PostgreSQL it runs a
-// transaction again that is known to be rolled back, for the sake of another one
-// or because its commit never arrived, and only then. No error of a driver is
-// taken for that knowledge: pgx calls some commits that took place safe to retry.
+// Transact is the [tx.Transactor] of the database. On PostgreSQL it reruns a
+// transaction only if that is known to be rolled back, because of another one or
+// because its commit never arrived. An error of the driver does not prove that: pgx
+// calls some commits that took place safe to retry.
 func (db *DB) Transact(ctx context.Context, body tx.Body) error {
 	if db.dialect == dialect.SQLite {
 		return db.transactSQLite(ctx, body)
 	}
-	return persist(ctx, func() error { return db.transactOnce(ctx, body) })
+	return retry(ctx, func() error { return db.transactOnce(ctx, body) })
 }
 
-// persist runs a transaction again as long as that is all it needs.
-func persist(ctx context.Context, once func() error) error {
+// retry reruns a transaction that was rolled back through no fault of its own.
+func retry(ctx context.Context, run func() error) error {
 	var err error
 	for try := range maxTries {
-		err = once()
+		err = run()
 		if !canRunAgain(err) {
 			return err
 		}
@@ -50,8 +50,8 @@ func persist(ctx context.Context, once func() error) error {
 	return fmt.Errorf("%w: %w", tx.ErrConflict, err)
 }
 
-// Serialise is Transact for transactions that read, decide, and write: their
-// outcome is as if they had run one by one.
+// Serialise runs transactions that read, decide and write, as Transact does: their
+// outcome is as if they had run one after the other.
 func (db *DB) Serialise(ctx context.Context, body tx.Body) error {
 	if db.dialect == dialect.SQLite { // where every transaction is
 		return db.Transact(ctx, body)
@@ -65,31 +65,31 @@ func (db *DB) Serialise(ctx context.Context, body tx.Body) error {
 }
 
 // transactOnce returns nil only if the transaction was committed, and
-// ErrOutcomeUnknown only if nobody can tell.
+// ErrOutcomeUnknown only if that cannot be found out.
 func (db *DB) transactOnce(ctx context.Context, body tx.Body) error {
-	var made *mark // not nil: the commit was sent, or may have been
+	var id *txID // not nil: the commit was sent, or may have been
 	err := tx.InTx(ctx, db.Write, func(ctx context.Context, tx *ent.Tx) (err error) {
 		if err = body(ctx, tx); err == nil {
-			made, err = markOf(ctx, tx)
+			id, err = txIDOf(ctx, tx)
 		}
 		return err
 	})
-	return db.resolve(ctx, made, err)
+	return db.resolve(ctx, id, err)
 }
 
-// resolve is how a transaction has ended, given how its commit has; without a mark
-// it was not sent.
-func (db *DB) resolve(ctx context.Context, made *mark, err error) error {
-	if err == nil || made == nil || saysRolledBack(err) {
+// resolve returns how a transaction ended whose commit returned err. Without a txID
+// the commit was not sent.
+func (db *DB) resolve(ctx context.Context, id *txID, err error) error {
+	if err == nil || id == nil || isRolledBack(err) {
 		return err
 	}
-	return db.outcome(ctx, *made, err)
+	return db.outcome(ctx, *id, err)
 }
 
-// saysRolledBack reports an answer to a commit, and no mere silence. An ERROR is
-// one, unless it is there to say that nobody knows; a FATAL can also end a
-// session whose commit has taken place.
-func saysRolledBack(err error) bool {
+// isRolledBack reports that the server answered a commit by rolling back. An ERROR
+// says so, unless its code says that the outcome is unknown. A FATAL does not: it can
+// also end a session whose commit has taken place.
+func isRolledBack(err error) bool {
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) {
 		return errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, sql.ErrTxDone)

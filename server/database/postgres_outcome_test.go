@@ -13,8 +13,8 @@ import (
 
 var errLost = errors.New("lost")
 
-// ended is the mark of a transaction that has ended so.
-func (c *tally) ended(t *testing.T, end func(*ent.Tx) error) database.Mark {
+// ended returns the id of a transaction that has ended so.
+func (c *tally) ended(t *testing.T, end func(*ent.Tx) error) database.TxID {
 	t.Helper()
 	tx, err := c.beside.Write.Tx(t.Context())
 	if err != nil {
@@ -24,11 +24,11 @@ func (c *tally) ended(t *testing.T, end func(*ent.Tx) error) database.Mark {
 	if _, err := tx.ExecContext(t.Context(), "UPDATE tally SET n = n + 1"); err != nil {
 		t.Fatal(err)
 	}
-	mark, err := database.MarkOf(t.Context(), tx)
+	id, err := database.TxIDOf(t.Context(), tx)
 	if err := errors.Join(err, end(tx)); err != nil {
 		t.Fatal(err)
 	}
-	return mark
+	return id
 }
 
 // After a crash or a failover a server may give out an id a second time: what it
@@ -37,29 +37,29 @@ func TestOutcome_OfTheSameTransaction(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	committed, rolledBack := c.ended(t, (*ent.Tx).Commit), c.ended(t, (*ent.Tx).Rollback)
-	elsewhere := func(m database.Mark) database.Mark { m.Timeline = "0000FFFF"; return m }
-	crashed := func(m database.Mark) database.Mark { m.Life = "1999-12-31 23:59:59+00"; return m }
-	future := func(m database.Mark) database.Mark { m.ID.String = "1" + m.ID.String; return m }
+	elsewhere := func(m database.TxID) database.TxID { m.Timeline = "0000FFFF"; return m }
+	crashed := func(m database.TxID) database.TxID { m.CrashEpoch = "1999-12-31 23:59:59+00"; return m }
+	future := func(m database.TxID) database.TxID { m.XID.String = "1" + m.XID.String; return m }
 	for name, tt := range map[string]struct {
-		mark       database.Mark
+		id         database.TxID
 		unknown    bool
 		rolledBack bool
 	}{
-		"committed":             {mark: committed},
-		"rolled back":           {mark: rolledBack, rolledBack: true},
-		"nothing that could be": {mark: database.Mark{}},
-		"committed, but by whom, after a failover":   {mark: elsewhere(committed), unknown: true},
-		"rolled back, but by whom, after a failover": {mark: elsewhere(rolledBack), unknown: true},
-		"committed, but by whom, after a crash":      {mark: crashed(committed), unknown: true},
-		"rolled back, by anyone, after a crash":      {mark: crashed(rolledBack), rolledBack: true},
-		"not given out, after a crash":               {mark: future(crashed(committed)), rolledBack: true},
-		"not given out, after a failover":            {mark: future(elsewhere(committed)), unknown: true},
-		"too long ago": {mark: database.Mark{
-			ID: sql.NullString{String: "3", Valid: true}, Timeline: committed.Timeline, Life: "another",
+		"committed":             {id: committed},
+		"rolled back":           {id: rolledBack, rolledBack: true},
+		"nothing that could be": {id: database.TxID{}},
+		"committed, but by whom, after a failover":   {id: elsewhere(committed), unknown: true},
+		"rolled back, but by whom, after a failover": {id: elsewhere(rolledBack), unknown: true},
+		"committed, but by whom, after a crash":      {id: crashed(committed), unknown: true},
+		"rolled back, by anyone, after a crash":      {id: crashed(rolledBack), rolledBack: true},
+		"not given out, after a crash":               {id: future(crashed(committed)), rolledBack: true},
+		"not given out, after a failover":            {id: future(elsewhere(committed)), unknown: true},
+		"too long ago": {id: database.TxID{
+			XID: sql.NullString{String: "3", Valid: true}, Timeline: committed.Timeline, CrashEpoch: "another",
 		}, unknown: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rolledBack, err := c.Outcome(t.Context(), tt.mark, errLost)
+			rolledBack, err := c.Outcome(t.Context(), tt.id, errLost)
 			if rolledBack != tt.rolledBack || errors.Is(err, tx.ErrOutcomeUnknown) != tt.unknown || (err != nil) != errors.Is(err, errLost) {
 				t.Errorf("rolled back: %v, error %v", rolledBack, err)
 			}

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// errSilent is a server that has not let us in for as long as we wait.
-var errSilent = errors.New("the server does not answer")
+// errConnectTimeout reports that our own connect timeout has passed.
+var errConnectTimeout = errors.New("the server does not answer")
 
-// A connector tells whose patience has ended: that of a caller is the end of the
-// context, ours with a server makes it unavailable. pgx may call either one or the
-// other, as a timer of the dialer or one of the context goes off first.
+// A connector distinguishes the caller's deadline from our connect timeout: the
+// first is the end of the context, the second means that the server is unavailable.
+// pgx may report either as the other, depending on which timer fires first.
 type connector struct{ driver.Connector }
 
 // Connect fails with context.DeadlineExceeded if, and only if, that has passed.
@@ -26,7 +26,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	case bounded && !time.Now().Before(deadline):
 		return nil, fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("%w: %s", errSilent, err.Error()) // not wrapped: it says what it is not
+		return nil, fmt.Errorf("%w: %s", errConnectTimeout, err.Error()) // not wrapped: it says what it is not
 	default:
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func OpenPostgres(ctx context.Context, p Postgres) (*DB, error) {
 		writer:           pool,
 		reader:           pool,
 		closed:           make(chan struct{}),
-		openForMigration: func(ctx context.Context) (*sql.DB, error) { return p.openPool(ctx, patient(config)) },
+		openForMigration: func(ctx context.Context) (*sql.DB, error) { return p.openPool(ctx, withoutStatementTimeout(config)) },
 	}, nil
 }
 
@@ -140,7 +140,7 @@ func (p Postgres) connConfig() (*pgx.ConnConfig, error) {
 		set(config, name, value)
 	}
 	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	config.OnNotice = distrust
+	config.OnNotice = closeOnSyncRepCancel
 	return config, nil
 }
 
@@ -156,19 +156,19 @@ func set(config *pgx.ConnConfig, name, value string) {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// patient is config for migrations: a statement may take its time, but not wait
-// for a lock while others queue up behind it.
-func patient(config *pgx.ConnConfig) *pgx.ConnConfig {
+// withoutStatementTimeout returns config for migrations: a statement may run for
+// long, but not wait for a lock while others queue up behind it.
+func withoutStatementTimeout(config *pgx.ConnConfig) *pgx.ConnConfig {
 	config = config.Copy()
 	set(config, "statement_timeout", "0")
 	return config
 }
 
-// distrust closes a connection on which PostgreSQL gave up waiting for its
-// synchronous standby, as it does when somebody cancels a COMMIT. It would report
-// success, with a mere warning, for what a failover can lose. With the connection
-// closed the outcome is as unknown as if the answer were lost.
-func distrust(conn *pgconn.PgConn, notice *pgconn.Notice) {
+// closeOnSyncRepCancel closes a connection on which PostgreSQL stopped waiting for
+// its synchronous standby, as it does when somebody cancels a COMMIT. PostgreSQL
+// would report success, with only a warning, for a commit that a failover can lose.
+// With the connection closed the outcome is unknown, as if the answer were lost.
+func closeOnSyncRepCancel(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	if notice.Routine == "SyncRepWaitForLSN" { // its text is in the server's language
 		_ = conn.Close(context.Background()) // the server notices by itself
 	}

@@ -14,11 +14,11 @@ import (
 )
 
 // errNotPgx cannot happen: see OpenPostgres.
-var errNotPgx = errors.New("the connection is none of pgx's")
+var errNotPgx = errors.New("the connection is not one of pgx")
 
-// StatementTransactor takes two round trips where [DB.Transact] would take four:
-// database/sql cannot send what begins a transaction along with what is in it. It
-// is nil on SQLite, to which there is no way to go.
+// StatementTransactor returns a transactor that needs two round trips where
+// [DB.Transact] needs four: database/sql cannot send BEGIN together with the
+// statement. It returns nil on SQLite, which has no round trips.
 func (db *DB) StatementTransactor() tx.StatementTransactor {
 	if db.dialect == dialect.SQLite {
 		return nil
@@ -27,32 +27,32 @@ func (db *DB) StatementTransactor() tx.StatementTransactor {
 }
 
 func (db *DB) transactStatement(ctx context.Context, query string, args []any, read func(ent.Rows) error) error {
-	return persist(ctx, func() error {
+	return retry(ctx, func() error {
 		conn, err := db.writer.Conn(ctx)
 		if err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		var made *mark
+		var id *txID
 		err = conn.Raw(func(c any) (err error) {
-			made, err = transactStatementOn(ctx, c, query, args, read)
+			id, err = transactStatementOn(ctx, c, query, args, read)
 			return err
 		})
-		_ = conn.Close() // gives it back, before the outcome is asked for on another; it says nothing of the transaction
-		return db.resolve(ctx, made, err)
+		_ = conn.Close() // gives it back before the outcome is asked for on another; the error says nothing of the transaction
+		return db.resolve(ctx, id, err)
 	})
 }
 
-// transactStatementOn returns a mark if the commit was sent, or may have been.
-func transactStatementOn(ctx context.Context, conn any, query string, args []any, read func(ent.Rows) error) (*mark, error) {
+// transactStatementOn returns a txID if the commit was sent, or may have been.
+func transactStatementOn(ctx context.Context, conn any, query string, args []any, read func(ent.Rows) error) (*txID, error) {
 	pgxConn, ok := conn.(*stdlib.Conn)
 	if !ok {
 		return nil, errNotPgx
 	}
-	made := &mark{}
+	id := &txID{}
 	batch := &pgx.Batch{}
 	batch.BeginTx(pgx.TxOptions{})
 	batch.Queue(query, args...).Query(func(rows pgx.Rows) error { return read(rows) })
-	batch.Queue(naming).QueryRow(func(row pgx.Row) error { return row.Scan(&made.id, &made.timeline, &made.life) })
+	batch.Queue(selectTxID).QueryRow(func(row pgx.Row) error { return row.Scan(&id.xid, &id.timeline, &id.crashEpoch) })
 	results := pgxConn.Conn().SendBatch(ctx, batch)
 	tx := results.Tx()
 	defer tx.Rollback(ctx) //nolint:errcheck // after a commit nothing to do; a connection that cannot roll back is closed
@@ -60,7 +60,7 @@ func transactStatementOn(ctx context.Context, conn any, query string, args []any
 		return nil, err
 	}
 	if err := tx.Commit(ctx); err != nil {
-		return made, fmt.Errorf("commit: %w", err)
+		return id, fmt.Errorf("commit: %w", err)
 	}
-	return made, nil
+	return id, nil
 }
