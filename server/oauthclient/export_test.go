@@ -27,3 +27,14 @@ func Text(text string) []Violation {
 	v.text("text", text)
 	return v
 }
+
+// Fingerprint is that of a call's method and input.
+func Fingerprint(method string, input any) ([]byte, error) {
+	return idempotentCall{method: method, input: input}.fingerprint()
+}
+
+// KeyFingerprint is that of a caller's key.
+func KeyFingerprint(caller Caller, key IdempotencyKey) []byte { return caller.fingerprint(key) }
+
+// InsertEvent is the beginning of the statement that records an event.
+const InsertEvent = insertEvent
