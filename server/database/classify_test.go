@@ -87,7 +87,7 @@ func TestClassify(t *testing.T) {
 }
 
 // What the real database says, not what we think it says.
-func TestClassifyKnowsWhatSQLiteSays(t *testing.T) {
+func TestClassify_SQLiteErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestClassifyKnowsWhatSQLiteSays(t *testing.T) {
 	}
 }
 
-func TestClassifyKnowsWhatPostgreSQLSays(t *testing.T) {
+func TestClassify_PostgreSQLErrors(t *testing.T) {
 	config := storagetest.Postgres(t)
 	config.LockTimeout = 50 * time.Millisecond
 	db := openPostgres(t, config)

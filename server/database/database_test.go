@@ -73,7 +73,7 @@ func pragma(t *testing.T, client *ent.Client, name string) string {
 
 // Durable, with foreign keys, and never waiting for ever: without one of these
 // a promise of the service would be a lie.
-func TestConnectionsHaveTheSettingsThatThePromisesRestOn(t *testing.T) {
+func TestOpenSQLite_ConnectionSettings(t *testing.T) {
 	db := migrated(t, newPath(t))
 	for name, want := range map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "0",
@@ -104,7 +104,7 @@ func TestOpenSQLite_FileMode(t *testing.T) {
 
 // A transaction takes the write lock when it begins: if it took it later, two
 // that read first could both fail.
-func TestTransaction_BeginsAsWriter(t *testing.T) {
+func TestWrite_BeginsAsWriter(t *testing.T) {
 	path := newPath(t)
 	db := migrated(t, path)
 	writer, err := db.Write.Tx(t.Context())
@@ -139,7 +139,7 @@ func wantClients(t *testing.T, db *database.DB, want int) {
 }
 
 // Waiting for the one writer must end with the caller's patience.
-func TestTransact_CallerCanceledInQueue(t *testing.T) {
+func TestWrite_CallerCanceledInQueue(t *testing.T) {
 	db := migrated(t, newPath(t))
 	tx, err := db.Write.Tx(t.Context())
 	if err != nil {
@@ -158,7 +158,7 @@ func TestTransact_CallerCanceledInQueue(t *testing.T) {
 	}
 }
 
-func TestOpenSQLite_AnyPath(t *testing.T) {
+func TestOpenSQLite_PathWithAnyCharacter(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a b.db", "a?mode=memory.db", "a#b.db", "a%20b.db", "a&b=c.db", "größe.db", "'\";.db", "file:a.db"} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestOpenSQLite_AnyPath(t *testing.T) {
 	}
 }
 
-func TestOpenReadOnlyChangesNothing(t *testing.T) {
+func TestOpenReadOnly_ChangesNothing(t *testing.T) {
 	path := newPath(t)
 	if client, err := database.OpenReadOnly(t.Context(), path); err == nil || client != nil || !strings.HasPrefix(err.Error(), "open database: ") {
 		t.Errorf("of no file: got %v, error %v", client, err)

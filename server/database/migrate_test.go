@@ -14,7 +14,7 @@ import (
 	"clientsd/server/database"
 )
 
-func TestMigrateAppliesEachMigrationOnce(t *testing.T) {
+func TestMigrate_AppliesEachMigrationOnce(t *testing.T) {
 	path := newPath(t)
 	files, err := fs.Glob(migrations.Files, "sqlite/*.sql")
 	if err != nil {
@@ -88,7 +88,7 @@ func counts(t *testing.T, client *ent.Client) [2]int {
 	return got
 }
 
-func TestMigrate_RebuiltTableKeepsReferences(t *testing.T) {
+func TestMigrate_RebuiltTableKeepsReferringRows(t *testing.T) {
 	db := migrated(t, newPath(t))
 	populated(t, db)
 	if applied, err := database.MigrateFrom(db, t.Context(), withMigration(t, rebuild)); err != nil || applied != 1 {
@@ -102,7 +102,7 @@ func TestMigrate_RebuiltTableKeepsReferences(t *testing.T) {
 	}
 }
 
-func TestMigrate_OrphanedRows(t *testing.T) {
+func TestMigrate_OrphanedRowsFail(t *testing.T) {
 	db := migrated(t, newPath(t))
 	populated(t, db)
 	_, err := database.MigrateFrom(db, t.Context(), withMigration(t, "DELETE FROM oauth_clients;"))
@@ -137,7 +137,7 @@ func TestMigrate_NewerSchema(t *testing.T) {
 	}
 }
 
-func TestDeletingAClientDeletesItsLogo(t *testing.T) {
+func TestDeleteClient_DeletesLogo(t *testing.T) {
 	db := migrated(t, newPath(t))
 	id := populated(t, db)
 	populated(t, db)

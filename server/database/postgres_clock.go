@@ -19,7 +19,7 @@ const (
 
 // Clock is the time that goes into the database. On SQLite that is the host's;
 // on PostgreSQL it is the server's, so that replicas agree on when a previous
-// secret ends, whatever their own clocks say. It is set anew every ten seconds
+// secret ends, whatever their own clocks say. It is set again every ten seconds
 // until the database is closed; in between it goes as the host's does.
 func (db *DB) Clock(ctx context.Context, host func() time.Time) (func() time.Time, error) {
 	if db.dialect == dialect.SQLite {
@@ -40,7 +40,7 @@ type clock struct {
 	last atomic.Pointer[reading]
 }
 
-// A reading is what the server's clock showed at a time of ours.
+// A reading pairs the time of the server with the time of the host.
 type reading struct{ theirs, ours time.Time }
 
 // run sets the clock until the database is closed. A server that does not answer

@@ -17,7 +17,7 @@ import (
 // failTimes makes the first commits of the tally fail with an error of this code.
 func (c *tally) failTimes(t *testing.T, times, code string) {
 	t.Helper()
-	execute(t, c.beside.Write, `
+	execute(t, c.direct.Write, `
 		CREATE SEQUENCE commits;
 		CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			IF nextval('commits') <= `+times+` THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '`+code+`'; END IF;
@@ -26,7 +26,7 @@ func (c *tally) failTimes(t *testing.T, times, code string) {
 		CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON tally DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()`)
 }
 
-func TestCommit_RefusedIsRetriedForAnotherTransaction(t *testing.T) {
+func TestTransact_RefusedCommit(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		times, code string
@@ -58,7 +58,7 @@ func TestCommit_RefusedIsRetriedForAnotherTransaction(t *testing.T) {
 	}
 }
 
-func TestTransact_CallerCanceledEndsRetries(t *testing.T) {
+func TestTransact_CallerCanceledBetweenTries(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -89,20 +89,20 @@ func TestTransact_UnknownOutcomeIsNotRetried(t *testing.T) {
 	}
 }
 
-// A real one: another transaction locks two rows in the opposite order. Whoever
+// A real one: another transaction locks two rows in the opposite order. The one that
 // has waited longest is the one that PostgreSQL ends; when that is the other one
-// there was no deadlock for us, and we try anew.
-func TestTransact_DeadlockIsRetried(t *testing.T) {
+// there was no deadlock for us, and we try again.
+func TestTransact_Deadlock(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
-	execute(t, c.beside.Write, "CREATE TABLE pair (id text PRIMARY KEY, n integer)")
-	execute(t, c.beside.Write, "INSERT INTO pair VALUES ('a', 0), ('b', 0)")
+	execute(t, c.direct.Write, "CREATE TABLE pair (id text PRIMARY KEY, n integer)")
+	execute(t, c.direct.Write, "INSERT INTO pair VALUES ('a', 0), ('b', 0)")
 	lock := func(tx *ent.Tx, id string) error {
 		_, err := tx.ExecContext(t.Context(), "UPDATE pair SET n = n + 1 WHERE id = '"+id+"'")
 		return err
 	}
 	for range 5 {
-		other, err := c.beside.Write.Tx(t.Context())
+		other, err := c.direct.Write.Tx(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func pidOf(t *testing.T, tx *ent.Tx) (pid string) {
 func (c *tally) waitUntilBlocks(t *testing.T, pid string) {
 	t.Helper()
 	for t.Context().Err() == nil {
-		if text(t, c.beside.Read, "SELECT count(*)::text FROM pg_stat_activity WHERE "+pid+" = ANY(pg_blocking_pids(pid))") != "0" {
+		if text(t, c.direct.Read, "SELECT count(*)::text FROM pg_stat_activity WHERE "+pid+" = ANY(pg_blocking_pids(pid))") != "0" {
 			return
 		}
 		time.Sleep(time.Millisecond)

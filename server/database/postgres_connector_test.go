@@ -57,9 +57,9 @@ func fillBacklog(t *testing.T, port string) {
 	t.Fatal("the backlog is never full")
 }
 
-// Whose patience ends first is who is told of: the caller's, or ours with a server
+// The error says whose time is over: the caller's, or ours for a server
 // that does not answer.
-func TestConnect_WhoGivesUp(t *testing.T) {
+func TestConnector_DeadlineOrConnectTimeout(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		patience time.Duration

@@ -50,7 +50,7 @@ func TestDurability_Warnings(t *testing.T) {
 	}
 }
 
-func TestDurabilityIsThatOfTheServersOwnSessions(t *testing.T) {
+func TestDurability_ReadsOwnSessions(t *testing.T) {
 	config := storagetest.Postgres(t)
 	db := openPostgres(t, with(t, config, "synchronous_commit", "remote_write"))
 	got, err := db.Durability(t.Context())

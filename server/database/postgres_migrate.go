@@ -78,7 +78,7 @@ func latest(folder fs.FS) (int64, error) {
 }
 
 // migratePostgres holds an advisory lock of the session while it migrates:
-// whoever comes second finds everything done.
+// the second process finds everything done.
 func migratePostgres(ctx context.Context, pool *sql.DB, folder fs.FS) (int, error) {
 	if err := refuseNewerPostgres(ctx, pool, folder); err != nil {
 		return 0, err

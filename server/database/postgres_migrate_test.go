@@ -81,7 +81,7 @@ func TestSchema_OlderAndNewer(t *testing.T) {
 }
 
 // Nobody knows how long a migration may take, but a call must not wait for it.
-func TestMigrate_NoStatementTimeout(t *testing.T) {
+func TestMigrate_HasNoStatementTimeout(t *testing.T) {
 	config := storagetest.Postgres(t)
 	config.StatementTimeout = 100 * time.Millisecond
 	db := openPostgres(t, config)
@@ -94,7 +94,7 @@ func TestMigrate_NoStatementTimeout(t *testing.T) {
 	}
 }
 
-func TestMigratePostgres_FailureChangesNothing(t *testing.T) {
+func TestMigrate_FailureChangesNothingOnPostgreSQL(t *testing.T) {
 	db := migratedPostgres(t)
 	populated(t, db)
 	applied, err := database.MigrateFrom(db, t.Context(), later(t, "DELETE FROM client_logos;\nCREATE TABLE oauth_clients (id integer);"))
@@ -109,7 +109,7 @@ func TestMigratePostgres_FailureChangesNothing(t *testing.T) {
 	}
 }
 
-func TestDeletingAClientDeletesItsLogoOnPostgreSQL(t *testing.T) {
+func TestDeleteClient_DeletesLogoOnPostgreSQL(t *testing.T) {
 	db := migratedPostgres(t)
 	id := populated(t, db)
 	populated(t, db)

@@ -23,7 +23,7 @@ import (
 
 // Defaults of Postgres. Three replicas, and a fourth while they are replaced
 // one by one, stay below the hundred connections that PostgreSQL allows unless
-// told otherwise.
+// configured otherwise.
 const (
 	DefaultMaxConnections     = 20
 	DefaultConnectionLifetime = 30 * time.Minute
@@ -35,7 +35,7 @@ const (
 	// connectTimeout bounds an attempt to connect to one host, unless the URL
 	// says otherwise.
 	connectTimeout = 4 * time.Second
-	// maxTimeout bounds the timeouts that PostgreSQL is told.
+	// maxTimeout bounds the timeouts that PostgreSQL gets.
 	maxTimeout = 24 * time.Hour
 )
 

@@ -77,7 +77,7 @@ func with(t *testing.T, config database.Postgres, name, value string) database.P
 	return config
 }
 
-func TestSessionsHaveTheSettingsThatThePromisesRestOn(t *testing.T) {
+func TestOpenPostgres_SessionSettings(t *testing.T) {
 	config := storagetest.Postgres(t)
 	config.StatementTimeout, config.LockTimeout = 5*time.Second, 2*time.Second
 	db := openPostgres(t, with(t, config, "TimeZone", "Europe/Berlin"))
@@ -172,7 +172,7 @@ func TestPool_DropsReadOnlyConnection(t *testing.T) {
 	}
 }
 
-func TestOpenPostgres_NoAnswer(t *testing.T) {
+func TestOpenPostgres_ServerDoesNotAnswer(t *testing.T) {
 	_, err := database.OpenPostgres(t.Context(), database.Postgres{URL: "postgres://clientsd:s3cr3t@127.0.0.1:1/clientsd?sslmode=disable"})
 	if err == nil || !strings.HasPrefix(err.Error(), "open database: ") || database.Classify(err) != tx.Unavailable {
 		t.Errorf("got error %v", err)

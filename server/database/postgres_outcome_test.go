@@ -16,7 +16,7 @@ var errLost = errors.New("lost")
 // ended returns the id of a transaction that has ended so.
 func (c *tally) ended(t *testing.T, end func(*ent.Tx) error) database.TxID {
 	t.Helper()
-	tx, err := c.beside.Write.Tx(t.Context())
+	tx, err := c.direct.Write.Tx(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func (c *tally) ended(t *testing.T, end func(*ent.Tx) error) database.TxID {
 
 // After a crash or a failover a server may give out an id a second time: what it
 // says of that one must not be taken for an answer about ours.
-func TestOutcome_OfTheSameTransaction(t *testing.T) {
+func TestOutcome_IsOfTheSameTransaction(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	committed, rolledBack := c.ended(t, (*ent.Tx).Commit), c.ended(t, (*ent.Tx).Rollback)
@@ -67,7 +67,7 @@ func TestOutcome_OfTheSameTransaction(t *testing.T) {
 	}
 }
 
-func TestCommit_CallerCanceledBefore(t *testing.T) {
+func TestOutcome_CallerCanceled(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	gone, cancel := context.WithCancel(t.Context())

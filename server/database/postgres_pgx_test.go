@@ -21,7 +21,7 @@ const pgxHasChanged = "this version of pgx does otherwise: see whether what tran
 	"and the refusal of simple_protocol in url.go, still hold"
 
 // What pgx 5.12.0 does, and why every mutation is an explicit transaction.
-func TestPgxRepeatsAStatementWhoseAnswerIsLost(t *testing.T) {
+func TestPgx_RepeatsStatementAfterLostAnswer(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	for name, tt := range map[string]struct {
@@ -40,10 +40,10 @@ func TestPgxRepeatsAStatementWhoseAnswerIsLost(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer pool.Close()
-			execute(t, c.beside.Write, "UPDATE tally SET n = 0")
+			execute(t, c.direct.Write, "UPDATE tally SET n = 0")
 			cut := c.line.CutOnce(pgproxy.After("UPDATE"))
 			_, err = pool.ExecContext(t.Context(), tt.statement, tt.args...)
-			if got := text(t, c.beside.Read, "SELECT n::text FROM tally"); got != strconv.Itoa(tt.n) || !errors.Is(err, tt.want) {
+			if got := text(t, c.direct.Read, "SELECT n::text FROM tally"); got != strconv.Itoa(tt.n) || !errors.Is(err, tt.want) {
 				t.Errorf("counted to %s, want %d; error %v, want %v: %s", got, tt.n, err, tt.want, pgxHasChanged)
 			}
 			if !cut.Happened() || cut.InTransaction() {
@@ -53,7 +53,7 @@ func TestPgxRepeatsAStatementWhoseAnswerIsLost(t *testing.T) {
 	}
 }
 
-func TestPgxCallsACommitSafeToRetryThatHasTakenPlace(t *testing.T) {
+func TestPgx_CallsDoneCommitSafeToRetry(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	conn, err := pgx.Connect(t.Context(), c.line.URL)

@@ -26,7 +26,7 @@ func concurrently(n int, body func(i int) error) error {
 }
 
 // Each of them sees that there is no row yet, and makes one.
-func TestTransactionsThatDecideByWhatTheyReadRunAsIfOneByOne(t *testing.T) {
+func TestSerialise_ReadThenWrite(t *testing.T) {
 	t.Parallel()
 	const transactions = 4
 	db := openPostgres(t, storagetest.Postgres(t))
@@ -71,7 +71,7 @@ func isThere(ctx context.Context, tx *ent.Tx) (bool, error) {
 	return found, rows.Err()
 }
 
-func TestReplicasThatStartOnAnEmptyDatabaseShareOneSigningKey(t *testing.T) {
+func TestSerialise_ReplicasShareOneSigningKey(t *testing.T) {
 	t.Parallel()
 	const replicas = 8
 	db := migratedPostgres(t)

@@ -19,19 +19,19 @@ type tally struct {
 	*database.DB
 
 	line   *pgproxy.Proxy
-	beside *database.DB // on a good line
+	direct *database.DB // on a good line
 	tries  int          // how often the transaction was run
 }
 
 func newTally(t *testing.T) *tally {
 	t.Helper()
 	config := storagetest.Postgres(t)
-	beside := openPostgres(t, config)
-	execute(t, beside.Write, "CREATE TABLE tally (n integer)")
-	execute(t, beside.Write, "INSERT INTO tally VALUES (0)")
+	direct := openPostgres(t, config)
+	execute(t, direct.Write, "CREATE TABLE tally (n integer)")
+	execute(t, direct.Write, "INSERT INTO tally VALUES (0)")
 	line := pgproxy.Start(t, string(config.URL))
 	config.URL = database.URL(line.URL)
-	return &tally{DB: openPostgres(t, config), line: line, beside: beside}
+	return &tally{DB: openPostgres(t, config), line: line, direct: direct}
 }
 
 // count counts up in one transaction.
@@ -47,12 +47,12 @@ func (c *tally) count(ctx context.Context) error {
 // want fails the test unless so many tries have made this number.
 func (c *tally) want(t *testing.T, tries, n int) {
 	t.Helper()
-	if got := text(t, c.beside.Read, "SELECT n::text FROM tally"); got != strconv.Itoa(n) || c.tries != tries {
+	if got := text(t, c.direct.Read, "SELECT n::text FROM tally"); got != strconv.Itoa(n) || c.tries != tries {
 		t.Errorf("%d tries have counted to %s, want %d to %d", c.tries, got, tries, n)
 	}
 }
 
-func TestTransact_CutConnectionAppliesOnceOrNever(t *testing.T) {
+func TestTransact_ConnectionLost(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	for name, tt := range map[string]struct {
@@ -66,7 +66,7 @@ func TestTransact_CutConnectionAppliesOnceOrNever(t *testing.T) {
 		"after a statement, not yet immediately": {pgproxy.After("UPDATE"), true, 1, 0, tx.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			execute(t, c.beside.Write, "UPDATE tally SET n = 0")
+			execute(t, c.direct.Write, "UPDATE tally SET n = 0")
 			cut := c.line.CutOnce(tt.moment)
 			err := c.count(t.Context())
 			if database.Classify(err) != tt.failure || errors.Is(err, tx.ErrOutcomeUnknown) {
@@ -97,8 +97,8 @@ func TestCommit_CallerCanceled(t *testing.T) {
 	c.want(t, 1, 1)
 }
 
-// It must not be run again, and the caller must not be told that it has failed.
-func TestOutcome_Unknown(t *testing.T) {
+// It must not be run again, and the caller must not hear that it has failed.
+func TestTransact_OutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		moment pgproxy.Moment
@@ -125,7 +125,7 @@ func TestOutcome_Unknown(t *testing.T) {
 	}
 }
 
-func TestCommit_ReadOnlyTransaction(t *testing.T) {
+func TestTransact_LostCommitOfNoChange(t *testing.T) {
 	t.Parallel()
 	c := newTally(t)
 	cut := c.line.CutTogether(pgproxy.AfterCommit(), 1)

@@ -12,7 +12,7 @@ import (
 	"clientsd/server/database"
 )
 
-func TestURL_RefusedBeforeConnecting(t *testing.T) {
+func TestURL_Refused(t *testing.T) {
 	const example = "must be a URL such as postgres://clientsd@db.example.com/clientsd?sslmode=verify-full"
 	const encode = "percent-encode @ / ? # and % in user, password and parameters"
 	const session = ": a standby may lag behind, only read-write and primary are allowed"
@@ -90,7 +90,7 @@ func TestURL_Accepted(t *testing.T) {
 	}
 }
 
-func TestPostgresValidate_NamesTheFlag(t *testing.T) {
+func TestPostgresValidate_NamesFlag(t *testing.T) {
 	const url = "postgres://u@db/clientsd"
 	for want, config := range map[string]database.Postgres{
 		"--database-max-connections -1: must be 1 to 10000":             {URL: url, MaxConnections: -1, IdleConnections: -1},

@@ -88,7 +88,7 @@ func (i *Issuer) JWKS(ctx context.Context) []byte {
 	return i.latest(ctx).jwks
 }
 
-// latest are the keys that are known, read anew if they are too old. Only one
+// latest returns the known keys, read again if they are too old. Only one
 // caller waits for that.
 func (i *Issuer) latest(ctx context.Context) *keys {
 	if time.Since(i.current.Load().loaded) > listInterval && i.refreshing.TryLock() {

@@ -114,7 +114,7 @@ func TestOpenOrCreate_ConcurrentServersShareOneKey(t *testing.T) {
 	}
 }
 
-func TestOpenOrCreate_SealsPrivateKey(t *testing.T) {
+func TestPrivateKey_IsSealed(t *testing.T) {
 	db, keyset := newDatabase(t)
 	create(t, db, keyset)
 	key := onlyKey(t, db)
@@ -130,7 +130,7 @@ func TestOpenOrCreate_SealsPrivateKey(t *testing.T) {
 	}
 }
 
-func TestOpenOrCreate_DamagedKey(t *testing.T) {
+func TestOpen_DamagedKey(t *testing.T) {
 	for name, tt := range map[string]struct {
 		damage func(context.Context, registry, *ent.SigningKey) error
 	}{
@@ -166,7 +166,7 @@ func TestOpenOrCreate_DamagedKey(t *testing.T) {
 }
 
 // A second key signs from now on, and the tokens of the first stay valid.
-func TestMint_NewestKeySigns(t *testing.T) {
+func TestOpen_NewestKeySigns(t *testing.T) {
 	db, keyset := newDatabase(t)
 	first := create(t, db, keyset)
 	mint(t, first, grant())

@@ -62,7 +62,7 @@ func expireTokens(t *testing.T, db registry, keyID string, ago time.Duration) {
 	}
 }
 
-func TestRotateSignsWithANewKeyAndKeepsTheOldForItsTokens(t *testing.T) {
+func TestRotate_KeepsOldKeyForItsTokens(t *testing.T) {
 	db, keyset := newDatabase(t)
 	i := create(t, db, keyset)
 	old := keyOf(t, mint(t, i, grant()))
@@ -79,7 +79,7 @@ func TestRotateSignsWithANewKeyAndKeepsTheOldForItsTokens(t *testing.T) {
 	wantPublished(t, i, old, added)
 }
 
-func TestRotate_ExpiredKeyIsForgotten(t *testing.T) {
+func TestKey_ExpiredTokens(t *testing.T) {
 	for name, tt := range map[string]struct {
 		ago   time.Duration
 		known bool
@@ -113,7 +113,7 @@ func TestRotate_ExpiredKeyIsForgotten(t *testing.T) {
 	}
 }
 
-func TestRotate_UnusedKeyGoesAfterTwoRotations(t *testing.T) {
+func TestRotate_RemovesKeyThatSignedNothing(t *testing.T) {
 	db, keyset := newDatabase(t)
 	i := create(t, db, keyset)
 	rotate(t, i)
@@ -125,7 +125,7 @@ func TestRotate_UnusedKeyGoesAfterTwoRotations(t *testing.T) {
 	wantPublished(t, i, second)
 }
 
-// The issuer of a running server, while a command rotates beside it.
+// The issuer of a running server, while a command rotates alongside it.
 func TestKey_AddedByAnotherProcess(t *testing.T) {
 	db, keyset := newDatabase(t)
 	server := create(t, db, keyset)
@@ -140,7 +140,7 @@ func TestKey_AddedByAnotherProcess(t *testing.T) {
 
 // Asking for keys nobody knows costs one look at the database a second at
 // most. What that look missed is not found before the next.
-func TestUnknownKeyIDsDoNotMakeTheIssuerAskAgainAndAgain(t *testing.T) {
+func TestKey_UnknownIDsAreBounded(t *testing.T) {
 	db, keyset := newDatabase(t)
 	server := create(t, db, keyset)
 	command := create(t, db, keyset)
@@ -165,7 +165,7 @@ func TestUnknownKeyIDsDoNotMakeTheIssuerAskAgainAndAgain(t *testing.T) {
 
 // Two processes mint while keys change under them: whatever key signs is kept
 // until the token has expired.
-func TestRotate_KeyOutlivesItsTokens(t *testing.T) {
+func TestRotate_KeepsKeyUntilItsTokensExpire(t *testing.T) {
 	db, keyset := newDatabase(t)
 	long := create(t, db, keyset) // has read the keys before the others are made
 	command := create(t, db, keyset)

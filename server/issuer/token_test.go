@@ -46,7 +46,7 @@ func parts(t *testing.T, token string) (header, claims map[string]any) {
 	return header, claims
 }
 
-func TestMintWritesTheClaimsOfTheContract(t *testing.T) {
+func TestMint_Claims(t *testing.T) {
 	db, keyset := newDatabase(t)
 	i := create(t, db, keyset)
 	before := time.Now().Unix()
@@ -84,7 +84,7 @@ func TestMintWritesTheClaimsOfTheContract(t *testing.T) {
 	}
 }
 
-func TestMintLeavesOutAnOrganisationThatIsNotNamed(t *testing.T) {
+func TestMint_NoOrganisation(t *testing.T) {
 	db, keyset := newDatabase(t)
 	g := grant()
 	g.Organisation, g.Scopes = "", nil
@@ -94,7 +94,7 @@ func TestMintLeavesOutAnOrganisationThatIsNotNamed(t *testing.T) {
 	}
 }
 
-func TestMintBoundsTheLifeOfAToken(t *testing.T) {
+func TestMint_TTLRange(t *testing.T) {
 	db, keyset := newDatabase(t)
 	i := create(t, db, keyset)
 	for ttl, want := range map[time.Duration]string{

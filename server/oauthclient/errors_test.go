@@ -10,7 +10,7 @@ import (
 	"clientsd/server/oauthclient"
 )
 
-func TestNewInvalidNamesEveryFieldOrIsNoError(t *testing.T) {
+func TestNewInvalid_NamesEveryField(t *testing.T) {
 	if err := oauthclient.NewInvalid(); err != nil {
 		t.Errorf("of nothing: got %v", err)
 	}
@@ -28,7 +28,7 @@ func TestNewInvalidNamesEveryFieldOrIsNoError(t *testing.T) {
 }
 
 // Everything that is wrong with an input is said in one answer.
-func TestCreateNamesEveryFieldThatBreaksARule(t *testing.T) {
+func TestCreate_NamesEveryInvalidField(t *testing.T) {
 	w := newWorld(t, nil)
 	in := input()
 	in.Confidential, in.ManagedBuckets = false, true
@@ -48,7 +48,7 @@ func TestCreateNamesEveryFieldThatBreaksARule(t *testing.T) {
 	wantInvalid(t, want, func() error { _, err := w.Create(t.Context(), acme, in); return err })
 }
 
-func TestUpdateNamesEveryFieldThatBreaksARule(t *testing.T) {
+func TestUpdate_NamesEveryInvalidField(t *testing.T) {
 	w := newWorld(t, nil)
 	record := w.create(t, input())
 	before := w.row(t, record.ID)
@@ -84,8 +84,8 @@ func wantInvalid(t *testing.T, want []oauthclient.Violation, call func() error) 
 	}
 }
 
-// An error of ours that goes out must not say more than it is meant to.
-func TestErrors_OneSentenceEach(t *testing.T) {
+// An error that goes out must not say more than it is meant to.
+func TestErrors_WithoutDetails(t *testing.T) {
 	for err, want := range map[*oauthclient.Error]string{
 		oauthclient.ErrNotFound:      "client not found",
 		oauthclient.ErrExists:        "a client with this id already exists",

@@ -42,7 +42,7 @@ func FuzzPageToken(f *testing.F) {
 		switch decoded, _ := base64.RawURLEncoding.DecodeString(token); {
 		case token == "" || slices.Equal(decoded, sealed):
 			if err != nil || len(page.Clients) != 1 {
-				t.Errorf("a token of ours, %q: got %v, error %v", token, page, err)
+				t.Errorf("our token, %q: got %v, error %v", token, page, err)
 			}
 		case !errors.As(err, &refused) || refused.Code != oauthclient.Invalid || refused.Violations[0].Field != "page_token":
 			t.Errorf("token %q: got %v, error %v", token, page, err)

@@ -10,7 +10,7 @@ import (
 )
 
 // Every database holds microseconds, and every reader wants one time zone.
-func TestTimesAreKeptInUTCAndInMicroseconds(t *testing.T) {
+func TestCreate_TimesInUTCMicroseconds(t *testing.T) {
 	at := time.Date(2026, 3, 29, 2, 30, 0, 123_456_789, time.FixedZone("CEST", 7200))
 	w := newWorld(t, func() time.Time { return at })
 	record := w.create(t, input())
@@ -26,7 +26,7 @@ func TestTimesAreKeptInUTCAndInMicroseconds(t *testing.T) {
 	}
 }
 
-func TestRecord_HidesSecret(t *testing.T) {
+func TestRecord_DoesNotShowSecret(t *testing.T) {
 	w := newWorld(t, nil)
 	record := w.create(t, input())
 	var log strings.Builder
@@ -50,7 +50,7 @@ func TestRecord_HidesSecret(t *testing.T) {
 }
 
 // What the database holds must not show by accident either.
-func TestRecord_HidesDigestInJSON(t *testing.T) {
+func TestRecord_DoesNotShowDigestInJSON(t *testing.T) {
 	w := newWorld(t, nil)
 	marshalled, err := json.Marshal(w.create(t, input()))
 	if err != nil {

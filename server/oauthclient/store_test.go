@@ -19,7 +19,7 @@ import (
 	"clientsd/server/storage"
 )
 
-func TestNewStoreRefusesAPrefix(t *testing.T) {
+func TestNewStore_InvalidPrefix(t *testing.T) {
 	store, err := oauthclient.NewStore(oauthclient.Config{SecretPrefix: "sk live"})
 	if store != nil || err == nil || !strings.Contains(err.Error(), "prefix") {
 		t.Errorf("got %v, error %v", store, err)
@@ -46,7 +46,7 @@ func (w world) operations(ctx context.Context, caller oauthclient.Caller, id uui
 	}
 }
 
-func TestStore_ClientOfAnotherOrganisation(t *testing.T) {
+func TestStore_InvisibleClientIsNotFound(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	before := w.row(t, id)
@@ -89,7 +89,7 @@ func (w world) wantUnchanged(t *testing.T, before *ent.OAuthClient) {
 	}
 }
 
-func TestStore_CallerCanceledChangesNothing(t *testing.T) {
+func TestStore_CallerCanceled(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	before := w.row(t, id)
@@ -122,7 +122,7 @@ func TestStore_CallerCanceledChangesNothing(t *testing.T) {
 }
 
 // Verifying must go on when the key is gone, and a rotation must heal.
-func TestVerify_WithoutSealingKey(t *testing.T) {
+func TestVerify_NeedsNoKeyset(t *testing.T) {
 	w := newWorld(t, nil)
 	record := w.create(t, input())
 	other, err := storage.Open(t.Context(), storage.Config{Dir: t.TempDir(), Create: true})
@@ -148,7 +148,7 @@ func TestVerify_WithoutSealingKey(t *testing.T) {
 	}
 }
 
-func TestRotateOfAnApplicationsClient(t *testing.T) {
+func TestRotate_ApplicationClient(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	public := input()
@@ -173,7 +173,7 @@ func TestRotateOfAnApplicationsClient(t *testing.T) {
 	}
 }
 
-func TestEvent_NamesActorAndOrganisation(t *testing.T) {
+func TestEvent_NamesCallerAndOrganisation(t *testing.T) {
 	w := newWorld(t, nil)
 	id := w.create(t, input()).ID
 	admin := oauthclient.Caller{
