@@ -75,7 +75,7 @@ format: $(BIN)/golangci-lint ## Format Go and proto files
 	$(BUF) format --write
 
 .PHONY: generate
-generate: generate_go generate_ts ## Make all generated code anew, and plan a migration if the schema changed
+generate: generate_go generate_ts ## Generate all code again, and plan a migration if the schema changed
 
 .PHONY: generate_go
 generate_go: third_party ## Generate gen/go, server/api/openapi, ent/ and the service of the conformance suite again; needs no Node.js
@@ -89,7 +89,7 @@ generate_go: third_party ## Generate gen/go, server/api/openapi, ent/ and the se
 	  --path "$$files/config.proto" --path "$$files/server_compat.proto" --path "$$files/service.proto"
 
 .PHONY: generate_ts
-generate_ts: third_party gen/ts/node_modules ## Make gen/ts/src anew
+generate_ts: third_party gen/ts/node_modules ## Generate gen/ts/src again
 	$(BUF) generate --template gen/ts/buf.gen.yaml
 
 gen/ts/node_modules: gen/ts/package-lock.json
@@ -153,7 +153,7 @@ third_party/proto/$(VALIDATE): Makefile
 ci: ## Run all that must pass before a change lands
 	.ci/run
 
-# Tools are built from source; a new version here builds them anew.
+# Tools are built from source; a new version here builds them again.
 $(BIN)/golangci-lint: Makefile
 	GOBIN="$$PWD/$(BIN)" go install $(GOLANGCI_LINT)
 

@@ -131,7 +131,7 @@ func (c Config) validateMetricsAddr() error {
 	case err != nil:
 		return fmt.Errorf("--metrics-addr %q: must be host:port, such as 127.0.0.1:9464", c.MetricsAddr)
 	case c.MetricsAddr == c.Addr && port != "0":
-		return fmt.Errorf("--metrics-addr %s: must not be that of --addr, where whoever can call could read them", c.MetricsAddr)
+		return fmt.Errorf("--metrics-addr %s: must not be that of --addr, where every caller could read them", c.MetricsAddr)
 	default:
 		return nil
 	}

@@ -21,7 +21,7 @@ func TestConfig_ErrorNamesTheFlag(t *testing.T) {
 	}{
 		"an address without a port":            {func(c *server.Config) { c.Addr = "127.0.0.1" }, `--addr "127.0.0.1": must be host:port, such as 127.0.0.1:8080`},
 		"a metrics address without a port":     {func(c *server.Config) { c.MetricsAddr = "127.0.0.1" }, `--metrics-addr "127.0.0.1": must be host:port, such as 127.0.0.1:9464`},
-		"metrics where the service is":         {func(c *server.Config) { c.Addr, c.MetricsAddr = "127.0.0.1:8080", "127.0.0.1:8080" }, "--metrics-addr 127.0.0.1:8080: must not be that of --addr, where whoever can call could read them"},
+		"metrics where the service is":         {func(c *server.Config) { c.Addr, c.MetricsAddr = "127.0.0.1:8080", "127.0.0.1:8080" }, "--metrics-addr 127.0.0.1:8080: must not be that of --addr, where every caller could read them"},
 		"no address":                           {func(c *server.Config) { c.Addr = "" }, `--addr "": must be host:port, such as 127.0.0.1:8080`},
 		"plain text on every address":          {func(c *server.Config) { c.Addr = ":8080" }, "--addr :8080" + plain},
 		"plain text on 0.0.0.0":                {func(c *server.Config) { c.Addr = "0.0.0.0:8080" }, "--addr 0.0.0.0:8080" + plain},

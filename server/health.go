@@ -55,7 +55,7 @@ func (s *Server) notReady(ctx context.Context) string {
 	return ""
 }
 
-// remark is what people who look at a server that can work should know, or empty.
+// remark returns what people who look at a server that can work should know, or empty.
 func (s *Server) remark() string {
 	if away := s.issuersAway(); away > 0 {
 		return fmt.Sprintf("but the keys of %d of %d issuers are not loaded, and their tokens are not accepted: see the log\n", away, len(s.remotes))

@@ -160,7 +160,7 @@ func rotates(procedure string) bool {
 		procedure == managementv1connect.ManagementServiceRegenerateOIDCClientSecretProcedure
 }
 
-// unknown is the route of a request that came to no mounted handler: a caller who
+// unknown returns the route of a request that came to no mounted handler: a caller who
 // invents paths creates no new name.
 func unknown() telemetry.Route { return telemetry.Route{API: noAPI, Method: "unknown"} }
 

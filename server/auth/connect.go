@@ -64,7 +64,7 @@ func setChallenge(header http.Header, err error) {
 	}
 }
 
-// retryAfter is how long the caller should wait before the next call; false if
+// retryAfter returns how long the caller should wait before the next call; false if
 // waiting does not help.
 func retryAfter(err error) (time.Duration, bool) {
 	var throttled *ThrottledError
@@ -79,7 +79,7 @@ func retryAfter(err error) (time.Duration, bool) {
 	}
 }
 
-// RetryAfter is the value of the Retry-After header (RFC 9110 section 10.2.3):
+// RetryAfter returns the value of the Retry-After header (RFC 9110 section 10.2.3):
 // whole seconds, at least one.
 func RetryAfter(wait time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))

@@ -23,7 +23,7 @@ type interceptor struct {
 }
 
 // WrapUnary decides before the handler runs. A scope that only the handler can
-// know of, and finds missing, is told of in the same way.
+// know of, and finds missing, is reported in the same way.
 func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		if err := i.rules.Authorise(ctx, req.Spec().Procedure, req.Any()); err != nil {
@@ -38,7 +38,7 @@ func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	}
 }
 
-// challenged is the error as its caller reads it. The challenge goes into the
+// challenged returns the error as its caller reads it. The challenge goes into the
 // header of the answer.
 func challenged(ctx context.Context, err error) *connect.Error {
 	if call, ok := connect.CallInfoForHandlerContext(ctx); ok {

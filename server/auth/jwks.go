@@ -113,7 +113,7 @@ func (d *keyDocument) add(raw json.RawMessage, algorithms []string) (id string, 
 	return id, nil
 }
 
-// readKeyID returns the id of a key. One that is too long is returned cut, beside
+// readKeyID returns the id of a key. One that is too long is returned cut, with
 // the error.
 func readKeyID(jwk map[string]json.RawMessage) (string, error) {
 	id, err := textOf(jwk, "kid")
@@ -180,7 +180,7 @@ func usableFor(jwk map[string]json.RawMessage, key crypto.PublicKey, accepted []
 		return nil, err
 	}
 	if own == "Ed25519" {
-		own = string(jose.EdDSA) // RFC 9864 has named it anew
+		own = string(jose.EdDSA) // RFC 9864 renamed it
 	}
 	possible := algorithmsOf(key)
 	if own != "" {

@@ -38,7 +38,7 @@ func Middleware(g Gate, rules Rules, opts ...connect.HandlerOption) func(http.Ha
 	}
 }
 
-// Guard is Middleware for an API with error answers of its own: refuse writes
+// Guard does the work of Middleware for an API with its own error answers: refuse writes
 // one for an error of [Gate.Authenticate]. The headers that go with the error
 // are set already.
 func Guard(g Gate, refuse func(http.ResponseWriter, *http.Request, error)) func(http.Handler) http.Handler {

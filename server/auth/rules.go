@@ -83,7 +83,7 @@ func (r Rule) Alternatives() [][]string {
 type Rules map[string]Rule
 
 // NewRules returns the rules of every procedure of this server.
-// secretReadScope is the scope that GetClient needs beside [ScopeRead] when
+// secretReadScope is the scope that GetClient needs in addition to [ScopeRead] when
 // the message asks for the secret; empty: [ScopeManage].
 func NewRules(secretReadScope string) Rules {
 	if secretReadScope == "" {
@@ -107,7 +107,7 @@ func NewRules(secretReadScope string) Rules {
 	}
 }
 
-// rotated is the client whose secret a message asks to rotate, or empty.
+// rotated returns the client whose secret a message asks to rotate, or empty.
 func rotated(msg any) string {
 	req, _ := msg.(*apiv1.RegenerateSecretRequest)
 	return req.GetClientId()

@@ -87,7 +87,7 @@ type Verifier struct {
 
 	// verified remembers tokens by their SHA-256, never themselves, because
 	// the RSA operation and the JSON of a token cost as much as all the rest
-	// of a GetClient. What can change is asked anew for every request: the
+	// of a GetClient. What can change is asked again for every request: the
 	// time, and whether the issuer still publishes the key.
 	verified *lru.Cache[[sha256.Size]byte, *verifiedToken]
 }

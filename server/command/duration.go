@@ -28,7 +28,7 @@ func WithDays() kong.Option {
 	}))
 }
 
-// parseDuration is [time.ParseDuration] with the unit d, which comes first.
+// parseDuration parses what [time.ParseDuration] does, and days (unit d), which come first.
 func parseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if days, rest, ok := strings.Cut(text, "d"); ok {

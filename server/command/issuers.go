@@ -139,7 +139,7 @@ func one(target *string, values []string) error {
 	return nil
 }
 
-// setScopeMap splits at the last equals sign: no scope of ours has one.
+// setScopeMap splits at the last equals sign: none of our scopes has one.
 func setScopeMap(issuer *server.TrustedIssuer, values []string) error {
 	scopes := make(map[string][]string, len(values))
 	for _, value := range values {

@@ -35,7 +35,7 @@ type commands struct {
 	Version     Version     `cmd:"" help:"Print the version."`
 }
 
-// Main is the program, but for its exit. The first signal asks the command to
+// Main runs the program, all but its exit. The first signal asks the command to
 // finish, a second one ends the process.
 func Main(version string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -37,11 +37,11 @@ type DB struct {
 	close            sync.Once
 }
 
-// Name is what to call the database when talking to a person: a path, or a
+// Name returns what to call the database when talking to a person: a path, or a
 // database and its server. It holds no password.
 func (db *DB) Name() string { return db.name }
 
-// Dialect is [entgo.io/ent/dialect.SQLite] or [entgo.io/ent/dialect.Postgres].
+// Dialect returns [entgo.io/ent/dialect.SQLite] or [entgo.io/ent/dialect.Postgres].
 func (db *DB) Dialect() string { return db.dialect }
 
 // Ping fails if the database does not answer a read within three seconds.

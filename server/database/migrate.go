@@ -33,7 +33,7 @@ func (db *DB) Migrate(ctx context.Context) (int, error) {
 	return db.migrateFrom(ctx, folder)
 }
 
-// migrations are the SQL files for this kind of database.
+// migrations returns the SQL files for this kind of database.
 func (db *DB) migrations() (fs.FS, error) {
 	if db.dialect == dialect.Postgres {
 		return fs.Sub(migrations.Files, "postgres")

@@ -17,7 +17,7 @@ const (
 	clockTolerance = time.Second
 )
 
-// Clock is the time that goes into the database. On SQLite that is the host's;
+// Clock returns the time that goes into the database. On SQLite that is the host's;
 // on PostgreSQL it is the server's, so that replicas agree on when a previous
 // secret ends, whatever their own clocks say. It is set again every ten seconds
 // until the database is closed; in between it goes as the host's does.

@@ -38,7 +38,7 @@ func (db *DB) Durability(ctx context.Context) (Durability, error) {
 	return d, nil
 }
 
-// Warnings are what can be lost although it was acknowledged, a sentence each.
+// Warnings returns what can be lost although it was acknowledged, a sentence each.
 func (d Durability) Warnings() []string {
 	var warnings []string
 	warn := func(holds bool, text string) {

@@ -68,7 +68,7 @@ func schemaOf(ctx context.Context, pool *sql.DB, folder fs.FS) (Schema, error) {
 	}
 }
 
-// latest is the version of the last migration in a folder.
+// latest returns the version of the last migration in a folder.
 func latest(folder fs.FS) (int64, error) {
 	names, err := fs.Glob(folder, "*.sql") // in order
 	if err != nil {

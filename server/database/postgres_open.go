@@ -124,7 +124,7 @@ func OpenPostgres(ctx context.Context, p Postgres) (*DB, error) {
 	}, nil
 }
 
-// connConfig is what every connection has.
+// connConfig returns the settings of every connection.
 func (p Postgres) connConfig() (*pgx.ConnConfig, error) {
 	config, err := p.URL.parse()
 	if err != nil {

@@ -2,8 +2,10 @@ package database_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -149,12 +151,34 @@ func TestTransaction_IdleTimeout(t *testing.T) {
 }
 
 func TestOpenPostgres_Standby(t *testing.T) {
+	// What pretends to be one: a database whose sessions cannot write.
 	config := storagetest.Postgres(t)
-	// What pretends to be one: a server whose sessions cannot write.
-	_, err := database.OpenPostgres(t.Context(), with(t, config, "default_transaction_read_only", "on"))
+	config.URL = readOnlyDatabase(t)
+	_, err := database.OpenPostgres(t.Context(), config)
 	if err == nil || !strings.Contains(err.Error(), "read only connection") || database.Classify(err) != tx.Unavailable {
 		t.Errorf("got error %v", err)
 	}
+}
+
+// readOnlyDatabase creates a database of its own. A setting in the URL would not
+// do: a pooler passes it on to nobody.
+func readOnlyDatabase(t *testing.T) database.URL {
+	t.Helper()
+	admin := openPostgres(t, database.Postgres{URL: database.URL(os.Getenv(storagetest.Variable)), StatementTimeout: time.Minute})
+	name := "clientsd_standby_" + strings.ToLower(rand.Text())
+	execute(t, admin.Write, "CREATE DATABASE "+name)
+	t.Cleanup(func() {
+		if _, err := admin.Write.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+	})
+	execute(t, admin.Write, "ALTER DATABASE "+name+" SET default_transaction_read_only = on")
+	parsed, err := url.Parse(os.Getenv(storagetest.Variable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed.Path = "/" + name
+	return database.URL(parsed.String())
 }
 
 // After a failover the pool may hold connections to the former primary.

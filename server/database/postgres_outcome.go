@@ -128,7 +128,7 @@ func (db *DB) statusOf(ctx context.Context, id txID) (string, error) {
 }
 
 // isFutureXID reports that the server has given out no such number: it crashed
-// before anything of ours was on disk, and starts to count again.
+// before anything this process wrote was on disk, and starts to count again.
 func isFutureXID(err error) bool {
 	var answer *pgconn.PgError
 	return errors.As(err, &answer) && answer.Code == "22023" // invalid_parameter_value: it is in the future

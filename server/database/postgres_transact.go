@@ -23,7 +23,7 @@ const (
 	longestPause = 64 * time.Millisecond
 )
 
-// Transact is the [tx.Transactor] of the database. On PostgreSQL it reruns a
+// Transact implements [tx.Transactor]. On PostgreSQL it reruns a
 // transaction only if that is known to be rolled back, because of another one or
 // because its commit never arrived. An error of the driver does not prove that: pgx
 // calls some commits that took place safe to retry.

@@ -83,7 +83,7 @@ func (u URL) split() (urlParts, error) {
 	return parts, nil
 }
 
-// explain is why pgx does not accept the URL, as it says of one without the
+// explain returns why pgx does not accept the URL, as it says of one without the
 // password and without the URL that it quotes: a password that is misplaced can
 // be anywhere in it.
 func (p urlParts) explain() error {
@@ -109,7 +109,7 @@ func (p urlParts) withoutPassword() string {
 	return "postgres://" + p.user + "@" + p.address + "?" + shown.Encode()
 }
 
-// refuse is an error for a parameter that would undo what this package sees to.
+// refuse returns an error for a parameter that would undo what this package sees to.
 func (p urlParts) refuse() error {
 	for name, values := range p.parameters {
 		switch strings.ToLower(name) {

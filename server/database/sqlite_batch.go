@@ -36,7 +36,7 @@ func newWrites(client *ent.Client) *batch.Batcher[*write] {
 	}}
 }
 
-// transactSQLite is a [tx.Transactor]. A panic of body goes on in the goroutine of
+// transactSQLite implements [tx.Transactor]. A panic of body goes on in the goroutine of
 // its caller, and nowhere else.
 func (db *DB) transactSQLite(ctx context.Context, body tx.Body) error {
 	w := &write{ctx: ctx, body: body}

@@ -93,7 +93,7 @@ func openPool(ctx context.Context, path string, size int, settings ...string) (*
 	return pool, nil
 }
 
-// dataSource is the URI of a database file: as a URI, a path may hold any
+// dataSource returns the URI of a database file: as a URI, a path may hold any
 // character.
 func dataSource(path string, settings []string) (string, error) {
 	absolute, err := filepath.Abs(path)

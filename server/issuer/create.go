@@ -19,7 +19,7 @@ import (
 // keyBits is the size of a signing key: what RFC 7518, 3.3 asks for at least.
 const keyBits = 2048
 
-// OpenOrCreate is Open, and makes the first signing key if there is none.
+// OpenOrCreate opens the issuer, and creates the first signing key if there is none.
 func OpenOrCreate(ctx context.Context, db Database, keyset *secret.Keyset) (*Issuer, error) {
 	issuer, err := Open(ctx, db, keyset)
 	if !errors.Is(err, ErrNoKey) {

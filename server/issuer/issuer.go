@@ -63,7 +63,7 @@ func Open(ctx context.Context, db Database, keyset *secret.Keyset) (*Issuer, err
 	return i, nil
 }
 
-// Name is the iss of the tokens. It is made with the first key and stays.
+// Name returns the iss of the tokens. It is created with the first key and stays.
 func (i *Issuer) Name() string { return i.current.Load().name }
 
 // Key returns the public key with the given id, or nil if there is none or the
@@ -79,10 +79,10 @@ func (i *Issuer) Key(ctx context.Context, keyID string) *rsa.PublicKey {
 	return i.current.Load().valid(keyID)
 }
 
-// Loaded is when the keys were read last. A key that was made later is not known.
+// Loaded returns when the keys were last read. A key created later is not known.
 func (i *Issuer) Loaded() time.Time { return i.current.Load().loaded }
 
-// JWKS is the document of the public keys (RFC 7517). If the database does not
+// JWKS returns the document of the public keys (RFC 7517). If the database does not
 // answer it is the last one that is known.
 func (i *Issuer) JWKS(ctx context.Context) []byte {
 	return i.latest(ctx).jwks

@@ -35,7 +35,7 @@ type publicKey struct {
 
 func (k publicKey) expired(now time.Time) bool { return !k.until.IsZero() && now.After(k.until) }
 
-// valid is the key of this id, or nil if there is none that still verifies.
+// valid returns the key of this id, or nil if there is none that still verifies.
 func (k *keys) valid(keyID string) *rsa.PublicKey {
 	key, ok := k.public[keyID]
 	if !ok || key.expired(time.Now()) {
@@ -80,7 +80,7 @@ func readPublic(row *ent.SigningKey, signs bool) (publicKey, error) {
 	return publicKey{key: key, until: retiresAt(row)}, nil
 }
 
-// retiresAt is when the last token of a key that signs no more has expired.
+// retiresAt returns when the last token of a key that signs no more has expired.
 func retiresAt(row *ent.SigningKey) time.Time {
 	if row.TokensUntil == nil {
 		return row.CreatedAt // it has signed nothing

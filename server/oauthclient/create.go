@@ -67,7 +67,7 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 	return record, nil
 }
 
-// create is the body of Create's transaction.
+// create runs the body of Create's transaction.
 func (s *Store) create(ctx context.Context, tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, generated newSecret) (Record, error) {
 	row, err := s.insert(tx, id, caller, in, generated).Save(ctx)
 	if err != nil {

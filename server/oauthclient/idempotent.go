@@ -135,7 +135,7 @@ func (s *Store) forgetOldKeys(ctx context.Context, tx *ent.Tx) error {
 	return err
 }
 
-// fingerprint is different for two different requests with one key.
+// fingerprint differs for two different requests with one key.
 func (c idempotentCall) fingerprint() ([]byte, error) {
 	text, err := json.Marshal(c.input)
 	if err != nil {

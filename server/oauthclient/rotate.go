@@ -83,7 +83,7 @@ func (s *Store) rotateOne(ctx context.Context, r *rotation) (Record, error) {
 	return record, nil
 }
 
-// rotate is the body of a rotation's transaction.
+// rotate runs the body of a rotation's transaction.
 func (s *Store) rotate(ctx context.Context, tx *ent.Tx, r *rotation) (Record, error) {
 	row, err := s.replaceSecret(ctx, tx, r)
 	switch {

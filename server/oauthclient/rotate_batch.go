@@ -33,7 +33,7 @@ func (s *Store) canShare(r *rotation) bool {
 		(r.deadline.IsZero() || time.Until(r.deadline) >= minTimeToShare)
 }
 
-// commitRotations is the Commit of the store's batcher. A client that was not
+// commitRotations implements Commit of the store's batcher. A client that was not
 // rotated has its reason, which a transaction of its own finds out.
 func (s *Store) commitRotations(ctx context.Context, take batch.Take[*rotation]) error {
 	clients := make(map[uuid.UUID]bool)

@@ -52,7 +52,7 @@ func (s *Store) Update(ctx context.Context, caller Caller, id uuid.UUID, in Upda
 	return record, nil
 }
 
-// change is the body of Update. It updates first, which locks the row for the rest
+// change runs the body of Update. It updates first, which locks the row for the rest
 // of the transaction, and then reads the result.
 func (s *Store) change(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.UUID, in UpdateInput) (*Client, error) {
 	update := tx.OAuthClient.Update().Where(visible(caller, id))

@@ -29,7 +29,7 @@ func IdempotencyKey(header http.Header) (oauthclient.IdempotencyKey, error) {
 	}
 }
 
-// IdempotencyKeyOf is IdempotencyKey for the RPC that ctx belongs to.
+// IdempotencyKeyOf returns the IdempotencyKey of the RPC that ctx belongs to.
 func IdempotencyKeyOf(ctx context.Context) (oauthclient.IdempotencyKey, error) {
 	info, ok := connect.CallInfoForHandlerContext(ctx)
 	if !ok {

@@ -84,7 +84,7 @@ func (c *SlowCall) Finish(t *testing.T) map[string]any {
 	return Object(t, text)
 }
 
-// OneCallAtATime is an option: the server refuses a second concurrent call.
+// OneCallAtATime makes the server refuse a second concurrent call.
 func OneCallAtATime(c *server.Config) { c.MaxInFlight = 1 }
 
 // TooManyCalls is what a caller reads whose call is one too many.

@@ -50,7 +50,7 @@ func (s *Server) Post(t testing.TB, procedure, body string) map[string]any {
 	return s.PostAs(t, s.Token(t, All...), procedure, body)
 }
 
-// PostAs is Post with this token.
+// PostAs does what Post does, with this token.
 func (s *Server) PostAs(t testing.TB, token, procedure, body string) map[string]any {
 	t.Helper()
 	response, answer := s.PostJSON(t, procedure, token, body)

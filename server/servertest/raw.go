@@ -59,7 +59,7 @@ func (s *Server) Send(t testing.TB, request string) Reply {
 	return s.exchange(t, request, false)
 }
 
-// SendAndEnd is Send for a request that is shorter than it says: it ends the
+// SendAndEnd sends a request that is shorter than it says: it ends the
 // sending half of the connection, so that the server does not wait for the rest.
 func (s *Server) SendAndEnd(t testing.TB, request string) Reply {
 	t.Helper()

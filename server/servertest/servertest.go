@@ -88,7 +88,7 @@ func (s *Server) Stop(t testing.TB) {
 	}
 }
 
-// MetricsURL is where Prometheus finds the metrics, or empty if it does not.
+// MetricsURL returns where Prometheus finds the metrics, or empty if it does not.
 func (s *Server) MetricsURL() string { return s.server.MetricsURL() }
 
 // Token mints an access token for the default organisation.
@@ -147,7 +147,7 @@ func (l *Logs) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is everything logged so far.
+// String returns everything logged so far.
 func (l *Logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -30,7 +30,7 @@ FROM oauth_clients WHERE has_secret ORDER BY id`
 //
 //   - The version of its secret jumps. The versions between backup and restore are
 //     lost. Without the jump they would be given out again: two secrets would have
-//     the same version, and whoever remembers a lost version, with a cached secret
+//     the same version, and someone who remembers a lost version, with a cached secret
 //     or as an expected_secret_version, would mistake one secret for the other.
 //   - Its previous secret, still valid after a rotation with an overlap, ends: it
 //     may have been revoked since the backup.

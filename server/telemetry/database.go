@@ -49,7 +49,7 @@ func (t *Telemetry) RegisterGauges(db Database) {
 	t.registry.MustRegister(t.oldest)
 }
 
-// sizeOf is 0 for a file that is not there: SQLite removes an empty log.
+// sizeOf returns 0 for a file that is not there: SQLite removes an empty log.
 func sizeOf(file string) float64 {
 	info, err := os.Stat(file)
 	if err != nil {

@@ -3,10 +3,10 @@
 // OpenTelemetry collector.
 //
 // It owns every name of a metric and of an attribute, and what their values may
-// be: words of ours, never text that a caller chose, so that nobody can make
-// series without end or bring a secret in. It is told what there is to measure,
+// be: fixed words, never text that a caller chose, so that nobody can make
+// series without end or bring a secret in. It is given what there is to measure,
 // and imports nothing of clientsd.
 //
-// The files beside it are for the operator: grafana/clientsd.json is a
+// The files alongside are for the operator: grafana/clientsd.json is a
 // dashboard, prometheus/alerts.yaml are sample alerts.
 package telemetry

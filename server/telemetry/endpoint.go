@@ -50,7 +50,7 @@ func (t *Telemetry) Listen(ctx context.Context, addr string) error {
 	return nil
 }
 
-// URL is where Prometheus finds the metrics, or empty if it does not.
+// URL returns where Prometheus finds the metrics, or empty if it does not.
 func (t *Telemetry) URL() string {
 	if t.endpoint == nil {
 		return ""

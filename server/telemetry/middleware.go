@@ -29,17 +29,17 @@ func (t *Telemetry) Middleware(describe func(*http.Request) Call) func(http.Hand
 			begun := time.Now()
 			t.metrics.inFlight.Inc()
 			r, span := t.startSpan(r)
-			told := &answer{ResponseWriter: w}
+			resp := &answer{ResponseWriter: w}
 			defer func() {
 				t.metrics.inFlight.Dec()
 				call := describe(r)
 				if call.Code == "" {
-					call.Code = told.code()
+					call.Code = resp.code()
 				}
 				t.metrics.count(call, time.Since(begun))
-				endSpan(span, r, call, told)
+				endSpan(span, r, call, resp)
 			}()
-			next.ServeHTTP(told, r)
+			next.ServeHTTP(resp, r)
 		})
 	}
 }
@@ -59,7 +59,7 @@ func (a *answer) WriteHeader(status int) {
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// Flush is what Connect looks for before it streams.
+// Flush implements [http.Flusher], which Connect looks for before it streams.
 func (a *answer) Flush() {
 	if flusher, ok := a.ResponseWriter.(http.Flusher); ok {
 		flusher.Flush()
@@ -69,7 +69,7 @@ func (a *answer) Flush() {
 // Unwrap lets net/http find what it knows of its own writer.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// code is how a call ended that came to no handler which would have said so: by
+// code returns how a call ended that came to no handler which would have said so: by
 // the status of gRPC, which is a header or a trailer, or by that of HTTP.
 func (a *answer) code() string {
 	for _, name := range []string{"Grpc-Status", http.TrailerPrefix + "Grpc-Status"} {
@@ -92,7 +92,7 @@ func codeOfGRPC(text string) string {
 	}
 }
 
-// codeOfHTTP is the reverse of Connect's table, where that has one.
+// codeOfHTTP applies the reverse of Connect's table, where that has one.
 func codeOfHTTP(status int) string {
 	switch {
 	case status < http.StatusBadRequest:

@@ -15,12 +15,12 @@ import (
 // flushTimeout bounds how long Close waits for a collector.
 const flushTimeout = 5 * time.Second
 
-// Config says who tells, and whom it trusts.
+// Config says which server reports, and whom it trusts.
 type Config struct {
 	// Version is that of the binary.
 	Version string
 	// TrustRemoteSpans continues the trace that a request names in traceparent.
-	// Otherwise a trace of our own links to it: whoever can call cannot choose
+	// Otherwise our own trace links to it: a caller cannot choose
 	// trace ids then, nor what is sampled.
 	TrustRemoteSpans bool
 	// Log hears of what could not be delivered. Required.
@@ -70,7 +70,7 @@ func (t *Telemetry) Run(ctx context.Context) {
 }
 
 // Close delivers what was not delivered yet, for five seconds at most, and frees
-// the address. What cannot be delivered is told to the log: it is no fault of the
+// the address. What cannot be delivered is logged: it is no fault of the
 // service.
 func (t *Telemetry) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)

@@ -17,7 +17,7 @@ import (
 // child of the one of its request, without what was rejected before the message
 // was read. None if nothing is exported.
 //
-// They belong around the error table: what an RPC answers may be told, the cause
+// They belong around the error table: what an RPC answers may be shown, the cause
 // behind it may not.
 func (t *Telemetry) Interceptors() ([]connect.Interceptor, error) {
 	if t.spans == nil && t.meters == nil {
@@ -56,7 +56,7 @@ func (t *Telemetry) startSpan(r *http.Request) (*http.Request, trace.Span) {
 
 // endSpan says what the request was. Neither its path, nor a header but its id,
 // nor anything of its body goes into the span.
-func endSpan(span trace.Span, r *http.Request, call Call, told *answer) {
+func endSpan(span trace.Span, r *http.Request, call Call, resp *answer) {
 	if span == nil {
 		return
 	}
@@ -67,12 +67,12 @@ func endSpan(span trace.Span, r *http.Request, call Call, told *answer) {
 	}
 	span.SetAttributes(
 		semconv.HTTPRequestMethodKey.String(methodOf(r)),
-		semconv.HTTPResponseStatusCode(max(told.status, http.StatusOK)),
+		semconv.HTTPResponseStatusCode(max(resp.status, http.StatusOK)),
 		attribute.String("clientsd.api", call.Route.API),
 		attribute.String("clientsd.code", call.Code),
 		attribute.String("clientsd.request_id", call.ID),
 	)
-	if told.status >= http.StatusInternalServerError {
+	if resp.status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, call.Code)
 	}
 	span.End()

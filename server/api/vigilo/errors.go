@@ -69,7 +69,7 @@ func badToken(err error) failure {
 	}
 }
 
-// failureOf is the error table of this API. An unknown error gets a fixed sentence.
+// failureOf maps an error to the answer of this API. An unknown error gets a fixed sentence.
 func failureOf(err error) failure {
 	var known failure
 	var token *auth.TokenError

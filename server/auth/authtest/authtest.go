@@ -77,10 +77,10 @@ func NewEdDSAKey(tb testing.TB, id string) Key {
 	return Key{ID: id, algorithm: "EdDSA", other: private}
 }
 
-// Algorithm is the name of the algorithm that the key signs with.
+// Algorithm returns the name of the algorithm that the key signs with.
 func (k Key) Algorithm() string { return cmp.Or(k.algorithm, "RS256") }
 
-// Public is the public key.
+// Public returns the public key.
 func (k Key) Public() crypto.PublicKey {
 	if k.other != nil {
 		return k.other.Public()

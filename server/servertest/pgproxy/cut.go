@@ -5,19 +5,19 @@ import "strings"
 // A Moment is when something is done to a connection.
 type Moment struct{ query, tag string }
 
-// Before is when a query of this text, without arguments, has been sent and has
+// Before names the moment when a query of this text, without arguments, has been sent and has
 // not yet reached the server.
 func Before(query string) Moment { return Moment{query: query} }
 
-// After is when the server has executed a command whose tag begins like this, and
+// After names the moment when the server has executed a command whose tag begins like this, and
 // has committed it if it was not part of a transaction, and nothing that says so
 // has reached the client.
 func After(tag string) Moment { return Moment{tag: tag} }
 
-// BeforeCommit is Before what pgx sends to commit.
+// BeforeCommit names the moment before what pgx sends to commit.
 func BeforeCommit() Moment { return Before("commit") }
 
-// AfterCommit is After what a server answers to that.
+// AfterCommit names the moment after the answer of the server to that.
 func AfterCommit() Moment { return After("COMMIT") }
 
 func (m Moment) isBefore(query string) bool {
@@ -76,7 +76,7 @@ func (p *Proxy) order(c *Cut) *Cut {
 	return c
 }
 
-// take is the cut that is due, or nil.
+// take returns the cut that is due, or nil.
 func (p *Proxy) take(isDue func(Moment) bool) *Cut {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -3,7 +3,7 @@
 // down and up. What it passes on it does not change.
 //
 // It knows the protocol as far as that goes (version 3, without TLS) and imports
-// nothing of ours.
+// nothing else of clientsd.
 package pgproxy
 
 import (
@@ -52,7 +52,7 @@ func Start(t testing.TB, behind string) *Proxy {
 	return p
 }
 
-// through is the URL of a database by way of an address, and without TLS.
+// through returns the URL of a database by way of an address, and without TLS.
 func through(t testing.TB, text string, address net.Addr) string {
 	t.Helper()
 	parsed, err := url.Parse(text)
@@ -93,7 +93,7 @@ func (p *Proxy) serve(ctx context.Context, listener net.Listener) {
 	}
 }
 
-// pass is what becomes of a connection.
+// pass serves one connection.
 func (p *Proxy) pass(ctx context.Context, client net.Conn) {
 	server, err := (&net.Dialer{}).DialContext(ctx, p.network, p.address)
 	if err != nil {

@@ -27,7 +27,7 @@ var (
 	mu      sync.Mutex
 )
 
-// urlOf is where the schema is that stands for a folder.
+// urlOf returns where the schema is that stands for a folder.
 func urlOf(t testing.TB, dir string) database.URL {
 	t.Helper()
 	mu.Lock()
@@ -85,7 +85,7 @@ func openHome() (*database.DB, error) {
 	return db, nil
 }
 
-// homeName is made from the folder of the package, where its tests run.
+// homeName derives a name from the folder of the package, where its tests run.
 func homeName() string {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -94,7 +94,7 @@ func homeName() string {
 	return fmt.Sprintf("clientsd_test_%x", sha256.Sum256([]byte(folder)))[:30]
 }
 
-// with is the URL of a schema in another database of the server.
+// with returns the URL of a schema in another database of the server.
 func with(name, schema string) database.URL {
 	server, err := url.Parse(os.Getenv(Variable))
 	if err != nil {

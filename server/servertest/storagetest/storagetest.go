@@ -37,7 +37,7 @@ func Open(t testing.TB) *storage.Storage {
 	return opened
 }
 
-// Config is config if tests run on SQLite. On PostgreSQL it names a schema that
+// Config returns config if tests run on SQLite. On PostgreSQL it names a schema that
 // stands for the folder, unless it names one: with the same folder it is the same
 // one, until the test ends that has asked first. The keyset is in the folder
 // either way.
@@ -54,7 +54,7 @@ func Config(t testing.TB, config storage.Config) storage.Config {
 	return config
 }
 
-// keysetOf is the keyset file in a folder, made if it is not there.
+// keysetOf returns the keyset file in a folder, made if it is not there.
 func keysetOf(t testing.TB, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "keyset.json")
@@ -79,7 +79,7 @@ func OnFile(t testing.TB, why string) {
 	}
 }
 
-// Postgres is a new and empty schema on PostgreSQL, for tests whose subject is
+// Postgres creates an empty schema on PostgreSQL, for tests whose subject is
 // PostgreSQL. Without a server they are skipped, but fail where CI is true.
 func Postgres(t testing.TB) database.Postgres {
 	t.Helper()
