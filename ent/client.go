@@ -15,6 +15,7 @@ import (
 	"clientsd/ent/clientlogo"
 	"clientsd/ent/idempotencykey"
 	"clientsd/ent/keysetcheck"
+	"clientsd/ent/keysetkey"
 	"clientsd/ent/oauthclient"
 	"clientsd/ent/signingkey"
 
@@ -40,6 +41,8 @@ type Client struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// KeysetCheck is the client for interacting with the KeysetCheck builders.
 	KeysetCheck *KeysetCheckClient
+	// KeysetKey is the client for interacting with the KeysetKey builders.
+	KeysetKey *KeysetKeyClient
 	// OAuthClient is the client for interacting with the OAuthClient builders.
 	OAuthClient *OAuthClientClient
 	// SigningKey is the client for interacting with the SigningKey builders.
@@ -59,6 +62,7 @@ func (c *Client) init() {
 	c.ClientLogo = NewClientLogoClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.KeysetCheck = NewKeysetCheckClient(c.config)
+	c.KeysetKey = NewKeysetKeyClient(c.config)
 	c.OAuthClient = NewOAuthClientClient(c.config)
 	c.SigningKey = NewSigningKeyClient(c.config)
 }
@@ -157,6 +161,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ClientLogo:     NewClientLogoClient(cfg),
 		IdempotencyKey: NewIdempotencyKeyClient(cfg),
 		KeysetCheck:    NewKeysetCheckClient(cfg),
+		KeysetKey:      NewKeysetKeyClient(cfg),
 		OAuthClient:    NewOAuthClientClient(cfg),
 		SigningKey:     NewSigningKeyClient(cfg),
 	}, nil
@@ -182,6 +187,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ClientLogo:     NewClientLogoClient(cfg),
 		IdempotencyKey: NewIdempotencyKeyClient(cfg),
 		KeysetCheck:    NewKeysetCheckClient(cfg),
+		KeysetKey:      NewKeysetKeyClient(cfg),
 		OAuthClient:    NewOAuthClientClient(cfg),
 		SigningKey:     NewSigningKeyClient(cfg),
 	}, nil
@@ -213,8 +219,8 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.ClientEvent, c.ClientLogo, c.IdempotencyKey, c.KeysetCheck, c.OAuthClient,
-		c.SigningKey,
+		c.ClientEvent, c.ClientLogo, c.IdempotencyKey, c.KeysetCheck, c.KeysetKey,
+		c.OAuthClient, c.SigningKey,
 	} {
 		n.Use(hooks...)
 	}
@@ -224,8 +230,8 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.ClientEvent, c.ClientLogo, c.IdempotencyKey, c.KeysetCheck, c.OAuthClient,
-		c.SigningKey,
+		c.ClientEvent, c.ClientLogo, c.IdempotencyKey, c.KeysetCheck, c.KeysetKey,
+		c.OAuthClient, c.SigningKey,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -242,6 +248,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.IdempotencyKey.mutate(ctx, m)
 	case *KeysetCheckMutation:
 		return c.KeysetCheck.mutate(ctx, m)
+	case *KeysetKeyMutation:
+		return c.KeysetKey.mutate(ctx, m)
 	case *OAuthClientMutation:
 		return c.OAuthClient.mutate(ctx, m)
 	case *SigningKeyMutation:
@@ -799,6 +807,139 @@ func (c *KeysetCheckClient) mutate(ctx context.Context, m *KeysetCheckMutation) 
 	}
 }
 
+// KeysetKeyClient is a client for the KeysetKey schema.
+type KeysetKeyClient struct {
+	config
+}
+
+// NewKeysetKeyClient returns a client for the KeysetKey from the given config.
+func NewKeysetKeyClient(c config) *KeysetKeyClient {
+	return &KeysetKeyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `keysetkey.Hooks(f(g(h())))`.
+func (c *KeysetKeyClient) Use(hooks ...Hook) {
+	c.hooks.KeysetKey = append(c.hooks.KeysetKey, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `keysetkey.Intercept(f(g(h())))`.
+func (c *KeysetKeyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.KeysetKey = append(c.inters.KeysetKey, interceptors...)
+}
+
+// Create returns a builder for creating a KeysetKey entity.
+func (c *KeysetKeyClient) Create() *KeysetKeyCreate {
+	mutation := newKeysetKeyMutation(c.config, OpCreate)
+	return &KeysetKeyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of KeysetKey entities.
+func (c *KeysetKeyClient) CreateBulk(builders ...*KeysetKeyCreate) *KeysetKeyCreateBulk {
+	return &KeysetKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *KeysetKeyClient) MapCreateBulk(slice any, setFunc func(*KeysetKeyCreate, int)) *KeysetKeyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &KeysetKeyCreateBulk{err: fmt.Errorf("calling to KeysetKeyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*KeysetKeyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &KeysetKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for KeysetKey.
+func (c *KeysetKeyClient) Update() *KeysetKeyUpdate {
+	mutation := newKeysetKeyMutation(c.config, OpUpdate)
+	return &KeysetKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *KeysetKeyClient) UpdateOne(_m *KeysetKey) *KeysetKeyUpdateOne {
+	mutation := newKeysetKeyMutation(c.config, OpUpdateOne, withKeysetKey(_m))
+	return &KeysetKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *KeysetKeyClient) UpdateOneID(id int64) *KeysetKeyUpdateOne {
+	mutation := newKeysetKeyMutation(c.config, OpUpdateOne, withKeysetKeyID(id))
+	return &KeysetKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for KeysetKey.
+func (c *KeysetKeyClient) Delete() *KeysetKeyDelete {
+	mutation := newKeysetKeyMutation(c.config, OpDelete)
+	return &KeysetKeyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *KeysetKeyClient) DeleteOne(_m *KeysetKey) *KeysetKeyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *KeysetKeyClient) DeleteOneID(id int64) *KeysetKeyDeleteOne {
+	builder := c.Delete().Where(keysetkey.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &KeysetKeyDeleteOne{builder}
+}
+
+// Query returns a query builder for KeysetKey.
+func (c *KeysetKeyClient) Query() *KeysetKeyQuery {
+	return &KeysetKeyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeKeysetKey},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a KeysetKey entity by its id.
+func (c *KeysetKeyClient) Get(ctx context.Context, id int64) (*KeysetKey, error) {
+	return c.Query().Where(keysetkey.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *KeysetKeyClient) GetX(ctx context.Context, id int64) *KeysetKey {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *KeysetKeyClient) Hooks() []Hook {
+	return c.hooks.KeysetKey
+}
+
+// Interceptors returns the client interceptors.
+func (c *KeysetKeyClient) Interceptors() []Interceptor {
+	return c.inters.KeysetKey
+}
+
+func (c *KeysetKeyClient) mutate(ctx context.Context, m *KeysetKeyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&KeysetKeyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&KeysetKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&KeysetKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&KeysetKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown KeysetKey mutation op: %q", m.Op())
+	}
+}
+
 // OAuthClientClient is a client for the OAuthClient schema.
 type OAuthClientClient struct {
 	config
@@ -1084,11 +1225,11 @@ func (c *SigningKeyClient) mutate(ctx context.Context, m *SigningKeyMutation) (V
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		ClientEvent, ClientLogo, IdempotencyKey, KeysetCheck, OAuthClient,
+		ClientEvent, ClientLogo, IdempotencyKey, KeysetCheck, KeysetKey, OAuthClient,
 		SigningKey []ent.Hook
 	}
 	inters struct {
-		ClientEvent, ClientLogo, IdempotencyKey, KeysetCheck, OAuthClient,
+		ClientEvent, ClientLogo, IdempotencyKey, KeysetCheck, KeysetKey, OAuthClient,
 		SigningKey []ent.Interceptor
 	}
 )

@@ -7,6 +7,7 @@ import (
 	"clientsd/ent/clientlogo"
 	"clientsd/ent/idempotencykey"
 	"clientsd/ent/keysetcheck"
+	"clientsd/ent/keysetkey"
 	"clientsd/ent/oauthclient"
 	"clientsd/ent/signingkey"
 	"context"
@@ -82,6 +83,7 @@ func checkColumn(t, c string) error {
 			clientlogo.Table:     clientlogo.ValidColumn,
 			idempotencykey.Table: idempotencykey.ValidColumn,
 			keysetcheck.Table:    keysetcheck.ValidColumn,
+			keysetkey.Table:      keysetkey.ValidColumn,
 			oauthclient.Table:    oauthclient.ValidColumn,
 			signingkey.Table:     signingkey.ValidColumn,
 		})

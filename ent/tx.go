@@ -22,6 +22,8 @@ type Tx struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// KeysetCheck is the client for interacting with the KeysetCheck builders.
 	KeysetCheck *KeysetCheckClient
+	// KeysetKey is the client for interacting with the KeysetKey builders.
+	KeysetKey *KeysetKeyClient
 	// OAuthClient is the client for interacting with the OAuthClient builders.
 	OAuthClient *OAuthClientClient
 	// SigningKey is the client for interacting with the SigningKey builders.
@@ -161,6 +163,7 @@ func (tx *Tx) init() {
 	tx.ClientLogo = NewClientLogoClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.KeysetCheck = NewKeysetCheckClient(tx.config)
+	tx.KeysetKey = NewKeysetKeyClient(tx.config)
 	tx.OAuthClient = NewOAuthClientClient(tx.config)
 	tx.SigningKey = NewSigningKeyClient(tx.config)
 }

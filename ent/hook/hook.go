@@ -56,6 +56,18 @@ func (f KeysetCheckFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value,
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.KeysetCheckMutation", m)
 }
 
+// The KeysetKeyFunc type is an adapter to allow the use of ordinary
+// function as KeysetKey mutator.
+type KeysetKeyFunc func(context.Context, *ent.KeysetKeyMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f KeysetKeyFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.KeysetKeyMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.KeysetKeyMutation", m)
+}
+
 // The OAuthClientFunc type is an adapter to allow the use of ordinary
 // function as OAuthClient mutator.
 type OAuthClientFunc func(context.Context, *ent.OAuthClientMutation) (ent.Value, error)

@@ -92,6 +92,16 @@ var (
 		Columns:    KeysetChecksColumns,
 		PrimaryKey: []*schema.Column{KeysetChecksColumns[0]},
 	}
+	// KeysetKeysColumns holds the columns for the "keyset_keys" table.
+	KeysetKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64},
+	}
+	// KeysetKeysTable holds the schema information for the "keyset_keys" table.
+	KeysetKeysTable = &schema.Table{
+		Name:       "keyset_keys",
+		Columns:    KeysetKeysColumns,
+		PrimaryKey: []*schema.Column{KeysetKeysColumns[0]},
+	}
 	// OauthClientsColumns holds the columns for the "oauth_clients" table.
 	OauthClientsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -166,6 +176,7 @@ var (
 		ClientLogosTable,
 		IdempotencyKeysTable,
 		KeysetChecksTable,
+		KeysetKeysTable,
 		OauthClientsTable,
 		SigningKeysTable,
 	}

@@ -18,6 +18,9 @@ type IdempotencyKey func(*sql.Selector)
 // KeysetCheck is the predicate function for keysetcheck builders.
 type KeysetCheck func(*sql.Selector)
 
+// KeysetKey is the predicate function for keysetkey builders.
+type KeysetKey func(*sql.Selector)
+
 // OAuthClient is the predicate function for oauthclient builders.
 type OAuthClient func(*sql.Selector)
 

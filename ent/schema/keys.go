@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/field"
 )
 
@@ -35,5 +36,20 @@ func (KeysetCheck) Fields() []ent.Field {
 	return []ent.Field{
 		field.Int("id").Immutable(),
 		field.Bytes("sealed").Sensitive().Comment("a known text, sealed by the keyset"),
+	}
+}
+
+// KeysetKey holds the ids of the keys of the keyset that have sealed something in
+// this database. A server stores the id before it seals with the key, so that a
+// start without the key can be refused.
+type KeysetKey struct {
+	ent.Schema
+}
+
+// Fields returns the columns.
+func (KeysetKey) Fields() []ent.Field {
+	return []ent.Field{
+		field.Int64("id").Immutable().Annotations(entsql.Annotation{Incremental: new(bool)}).
+			Comment("the id of the key in the keyset, 32 bits"),
 	}
 }

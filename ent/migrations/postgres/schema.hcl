@@ -159,6 +159,16 @@ table "keyset_checks" {
     columns = [column.id]
   }
 }
+table "keyset_keys" {
+  schema = schema.public
+  column "id" {
+    null = false
+    type = bigint
+  }
+  primary_key {
+    columns = [column.id]
+  }
+}
 table "oauth_clients" {
   schema = schema.public
   column "id" {
