@@ -18,6 +18,7 @@ import (
 	"clientsd/server/secret"
 	"clientsd/server/storage"
 	"clientsd/server/telemetry"
+	"clientsd/server/transport"
 )
 
 // DefaultAudience is the aud of a token for this service, unless configured.
@@ -59,7 +60,8 @@ type Config struct {
 	APIs []string
 	// CORSOrigins are the origins whose pages may call. Empty: none; "*": all.
 	CORSOrigins []string
-	// Timeout is the deadline of a call that brings none. Zero: 4 s.
+	// Timeout is the deadline of a call that brings none, at most 60 s, which bounds
+	// every call. Zero: 4 s.
 	Timeout time.Duration
 	// FailureRate is how many bad tokens from one address, and how many wrong
 	// secrets of one organisation from one address or for one client, are answered
@@ -99,7 +101,7 @@ func (c Config) Validate() error {
 		validateAPIs(c.APIs),
 		validateOrigins(c.CORSOrigins),
 		validatePrefix(c.SecretPrefix),
-		positive("--timeout", int64(c.Timeout)),
+		validateTimeout(c.Timeout),
 		positive("--failure-rate", int64(c.FailureRate)),
 		positive("--max-in-flight", int64(c.MaxInFlight)),
 		positive("--shutdown-delay", int64(c.ShutdownDelay)),
@@ -169,6 +171,13 @@ func positive(flag string, value int64) error {
 		return fmt.Errorf("%s: must not be negative", flag)
 	}
 	return nil
+}
+
+func validateTimeout(timeout time.Duration) error {
+	if timeout > transport.MaxTimeout {
+		return fmt.Errorf("--timeout %v: must not be longer than %v, which bounds every call", timeout, transport.MaxTimeout)
+	}
+	return positive("--timeout", int64(timeout))
 }
 
 // validateBase accepts an absolute http or https URL without anything behind

@@ -94,6 +94,8 @@ func TestConfig_ErrorNamesTheFlag(t *testing.T) {
 			`--secret-prefix "` + strings.Repeat("a", 33) + `": the prefix of secrets has 33 characters, at most 32 are allowed`,
 		},
 		"a negative deadline":            {func(c *server.Config) { c.Timeout = -time.Second }, "--timeout: must not be negative"},
+		"a deadline beyond the bound":    {func(c *server.Config) { c.Timeout = 61 * time.Second }, "--timeout 1m1s: must not be longer than 1m0s, which bounds every call"},
+		"a deadline that is the bound":   {func(c *server.Config) { c.Timeout = time.Minute }, ""},
 		"a negative bound of calls":      {func(c *server.Config) { c.MaxInFlight = -1 }, "--max-in-flight: must not be negative"},
 		"a negative time to drain":       {func(c *server.Config) { c.DrainTimeout = -1 }, "--drain-timeout: must not be negative"},
 		"several things, all of them":    {func(c *server.Config) { c.Timeout, c.MaxInFlight = -1, -1 }, "--timeout: must not be negative\n--max-in-flight: must not be negative"},

@@ -36,7 +36,7 @@ type Config struct {
 	Rules auth.Rules
 	// Failures counts bad tokens and logs denied calls.
 	Failures *abuse.Failures
-	// Timeout is the deadline of an RPC that brings none.
+	// Timeout is the deadline of an RPC that brings none, at most MaxTimeout.
 	Timeout time.Duration
 	// MaxInFlight bounds the calls that run concurrently.
 	MaxInFlight int
@@ -170,14 +170,19 @@ func (s *Stack) cors(next http.Handler) http.Handler {
 	}).Handler(next)
 }
 
-// deadline gives a call that has none the default.
+// MaxTimeout bounds the deadline of a call. It is that of writing an answer.
+const MaxTimeout = writeTimeout
+
+// deadline gives a call that has none the default, and bounds the one that its
+// caller has set. It counts from when the message is read.
 func deadline(timeout time.Duration) connect.UnaryInterceptorFunc {
 	return func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			limit := timeout
 			if _, ok := ctx.Deadline(); ok {
-				return next(ctx, req)
+				limit = MaxTimeout
 			}
-			ctx, cancel := context.WithTimeout(ctx, timeout)
+			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			return next(ctx, req)
 		}
