@@ -2,12 +2,14 @@ package oauthclient
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
 	"clientsd/ent/oauthclient"
+	servertx "clientsd/server/tx"
 )
 
 // RevokePrevious ends the overlap of a rotation. If there is none it reports false
@@ -32,6 +34,8 @@ func (s *Store) RevokePrevious(ctx context.Context, caller Caller, id uuid.UUID)
 			return err
 		case !row.HasSecret:
 			return ErrPublicClient
+		case ended == 0 && hasPrevious(row, now): // rotated in between: the transaction runs again
+			return servertx.ErrConflict
 		case ended == 0:
 			return nil
 		}
@@ -42,4 +46,9 @@ func (s *Store) RevokePrevious(ctx context.Context, caller Caller, id uuid.UUID)
 		return nil, false, err
 	}
 	return row, revoked, nil
+}
+
+// hasPrevious reports whether the previous secret of a client is valid.
+func hasPrevious(row *Client, now time.Time) bool {
+	return row.PreviousSecretExpiresAt != nil && row.PreviousSecretExpiresAt.After(now)
 }
