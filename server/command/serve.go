@@ -30,7 +30,7 @@ type Serve struct {
 
 	API              []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" aliases:"face" env:"CLIENTSD_API,CLIENTSD_FACE" help:"APIs to serve: ${enum}. May repeat ($$${env})."`
 	SecretPrefix     string        `default:"sk_live_" help:"Prefix of new secrets: up to 32 letters, digits and _."`
-	MaxSecretOverlap time.Duration `default:"30d" help:"Longest time that a rotation may keep the previous secret valid. Negative: never."`
+	MaxSecretOverlap time.Duration `default:"30d" help:"Longest time that a rotation may keep the previous secret valid. Negative: never. Until then, another rotation with an overlap is refused unless it sets replacePrevious."`
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Allow calls from web pages of this origin; * allows all. May repeat."`
 	Timeout          time.Duration `default:"4s" help:"Deadline of a call that sets none, at most 60s. A deadline that a caller sets counts up to 60s."`
 	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets of an organisation from an address or for a client, per second before the answer is resource_exhausted; a burst may be ten times as many. An expired token is not counted."`

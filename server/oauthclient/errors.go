@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"entgo.io/ent/dialect/sql/sqlgraph"
 
@@ -49,6 +50,8 @@ type Error struct {
 	Message string
 	// Violations name the fields that break a rule. Empty unless Code is Invalid.
 	Violations []Violation
+	// Metadata has more for programs, under the names of fields in JSON. Nil: none.
+	Metadata map[string]string
 	// Retryable says of an unknown outcome that the same call with the same
 	// idempotency key returns the result.
 	Retryable bool
@@ -97,6 +100,27 @@ var (
 	errOutcomeUnknown = &Error{Code: OutcomeUnknown, Reason: "OUTCOME_UNKNOWN", Message: "the connection to the database was lost while the call was committed: look whether it has changed anything before repeating it"}
 	errRetryWithKey   = &Error{Code: OutcomeUnknown, Reason: "OUTCOME_UNKNOWN", Message: "the connection to the database was lost while the call was committed: repeat it with the same idempotency key", Retryable: true}
 )
+
+// reasonOverlap is the reason of newOverlapInProgress.
+const reasonOverlap = "OVERLAP_IN_PROGRESS"
+
+// newOverlapInProgress returns why a rotation with an overlap is refused: the
+// client has two valid secrets.
+func newOverlapInProgress(row *Client) *Error {
+	end := row.PreviousSecretExpiresAt.UTC().Format(time.RFC3339Nano)
+	metadata := map[string]string{"previousSecretExpiresAt": end}
+	use := "has not been used in this overlap"
+	if row.PreviousSecretLastUsedAt != nil {
+		last := row.PreviousSecretLastUsedAt.UTC().Format(time.RFC3339Nano)
+		metadata["previousSecretLastUsedAt"] = last
+		use = "was last used at " + last
+	}
+	return &Error{
+		Code: Precondition, Reason: reasonOverlap, Metadata: metadata,
+		Message: "the previous secret is valid until " + end + " and " + use +
+			": nothing was changed; wait, call RevokePreviousSecret, or set replacePrevious to end it now",
+	}
+}
 
 // Error returns the message and, on lines of their own, every violation.
 func (e *Error) Error() string {

@@ -94,7 +94,7 @@ func (k IdempotencyKey) withRetryAdvice(err error) error {
 func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do func() (Record, error)) (Record, error) {
 	record, err := do()
 	if err != nil {
-		return Record{}, err
+		return Record{}, orKeyInUse(ctx, tx, key, err)
 	}
 	err = tx.IdempotencyKey.Create().
 		SetKey(key).
@@ -107,6 +107,24 @@ func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do f
 		return Record{}, ErrKeyInUse
 	}
 	return record, err
+}
+
+// orKeyInUse returns ErrKeyInUse instead of a refusal if a concurrent call with the
+// same key has succeeded: what is in the way, such as its overlap or its version, is
+// the result that this call asks for.
+func orKeyInUse(ctx context.Context, tx *ent.Tx, key []byte, err error) error {
+	var refusal *Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	switch used, queryErr := tx.IdempotencyKey.Query().Where(idempotencykey.Key(key)).Exist(ctx); {
+	case queryErr != nil:
+		return queryErr
+	case used:
+		return ErrKeyInUse
+	default:
+		return err
+	}
 }
 
 // replay returns the result of an earlier call, if the caller may see the client

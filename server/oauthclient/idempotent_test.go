@@ -30,19 +30,22 @@ func fullCreate() oauthclient.CreateInput {
 func fullRotate() oauthclient.RotateInput {
 	return oauthclient.RotateInput{
 		ClientID: uuid.MustParse("550e8400-e29b-41d4-a716-446655440000"), ApplicationID: "app", IncludeSecret: true,
-		Overlap: time.Hour, ExpectedVersion: 7, Reason: "leaked",
+		Overlap: time.Hour, ReplacePrevious: true, ExpectedVersion: 7, Reason: "leaked",
 	}
 }
 
 // Databases remember these: a release that computes others refuses to repeat the
 // calls of the release before.
 func TestFingerprint_Vectors(t *testing.T) {
+	first := fullRotate()
+	first.ReplacePrevious = false // the field came later
 	for name, tt := range map[string]struct {
 		method string
 		input  any
 		want   string
 	}{
-		"a rotation with everything":    {"rotate", fullRotate(), "77e4d1825d1dccbd9053de306e0656dbf3447416ac58b8ddcf6fd0881fbe6611"},
+		"a rotation with everything":    {"rotate", fullRotate(), "880e67944f04d7228e9b26bfc09552645b831864baefbe0c92f787805e98b3f9"},
+		"a rotation as it was at first": {"rotate", first, "77e4d1825d1dccbd9053de306e0656dbf3447416ac58b8ddcf6fd0881fbe6611"},
 		"a rotation with a client only": {"rotate", oauthclient.RotateInput{ClientID: fullRotate().ClientID}, "3d59f5c2092c2ecec4b3eb898723645b190d0741ad29cd35300aecae41b7c904"},
 		"a creation with everything":    {"create", fullCreate(), "74a5eb4c2602096ae1ec9d0b9d02f56983eb13b483d431a9e8cd9aa58a3a8ee5"},
 		"a creation with nothing":       {"create", oauthclient.CreateInput{}, "1ffce53e00ab701eac6de15c60f39698f32d29d1d35d524a60c5fc9f24caf4d0"},

@@ -10,7 +10,7 @@ func Reasons() []string {
 		ErrNotFound, ErrExists, ErrPublicClient, ErrVersion, ErrKeyInUse, ErrKeyMismatch, ErrSuperseded, ErrConflict, ErrDamagedSecret,
 		errOutcomeUnknown, errRetryWithKey,
 	}
-	reasons := make([]string, 0, len(failures))
+	reasons := []string{reasonOverlap}
 	for _, failure := range failures {
 		reasons = append(reasons, failure.Reason)
 	}

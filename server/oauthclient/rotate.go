@@ -12,6 +12,7 @@ import (
 	"clientsd/ent/clientevent"
 	"clientsd/ent/oauthclient"
 	"clientsd/server/batch"
+	servertx "clientsd/server/tx"
 )
 
 // RotateInput says whose secret is rotated, and how. The names in the tags are
@@ -27,6 +28,9 @@ type RotateInput struct {
 	// Overlap is how long the secret that is valid now stays valid alongside the new
 	// one, up to the store's MaxOverlap. 0: it becomes invalid immediately.
 	Overlap time.Duration `json:"overlap,omitzero"`
+	// ReplacePrevious lets a rotation with an overlap end an earlier overlap. Without
+	// it such a rotation is refused: machines may still use the previous secret.
+	ReplacePrevious bool `json:"replace_previous,omitzero"`
 	// ExpectedVersion is the version to rotate. 0: whichever it is.
 	ExpectedVersion int64 `json:"expected_version,omitzero"`
 	// Reason goes into the event. Empty: none.
@@ -41,9 +45,9 @@ type RotateInput struct {
 // then it ends by itself. Each call makes one new version, however many run
 // concurrently, except a repeated call with an idempotency key.
 //
-// Errors: ErrNotFound; ErrPublicClient; ErrVersion; Invalid for an overlap that
-// is not allowed; for a key also ErrKeyMismatch, ErrSuperseded and ErrKeyInUse.
-// Nothing has changed then.
+// Errors: ErrNotFound; ErrPublicClient; ErrVersion; Precondition with the reason
+// OVERLAP_IN_PROGRESS; Invalid for an overlap that is not allowed; for a key also
+// ErrKeyMismatch, ErrSuperseded and ErrKeyInUse. Nothing has changed then.
 func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Record, error) {
 	if err := s.validateRotation(in); err != nil {
 		return Record{}, err
@@ -85,10 +89,11 @@ func (s *Store) rotateOne(ctx context.Context, r *rotation) (Record, error) {
 
 // rotate runs the body of a rotation's transaction.
 func (s *Store) rotate(ctx context.Context, tx *ent.Tx, r *rotation) (Record, error) {
-	row, err := s.replaceSecret(ctx, tx, r)
+	now := s.now()
+	row, err := s.replaceSecret(ctx, tx, r, now)
 	switch {
 	case ent.IsNotFound(err):
-		return Record{}, whyNotRotated(ctx, tx, r.caller, r.in)
+		return Record{}, whyNotRotated(ctx, tx, r.caller, r.in, now)
 	case err != nil:
 		return Record{}, err
 	}
@@ -105,8 +110,11 @@ func (r *rotation) record(row *Client) Record {
 	return record
 }
 
-// whyNotRotated finds out why no row met the conditions of a rotation.
-func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput) error {
+// whyNotRotated finds out why no row met the conditions of a rotation at that time.
+// A version that the caller did not expect comes first: what the caller knows of the
+// overlap is out of date, too. If nothing is in the way any more, another call
+// changed the client in between: the transaction runs again.
+func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput, now time.Time) error {
 	query := tx.OAuthClient.Query().Where(visible(caller, in.ClientID))
 	if in.ApplicationID != "" {
 		query.Where(oauthclient.ApplicationID(in.ApplicationID))
@@ -117,8 +125,12 @@ func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInpu
 		return err
 	case !row.HasSecret:
 		return ErrPublicClient
-	default:
+	case in.ExpectedVersion != 0 && in.ExpectedVersion != row.SecretVersion:
 		return ErrVersion
+	case in.Overlap > 0 && !in.ReplacePrevious && hasPrevious(row, now):
+		return newOverlapInProgress(row)
+	default:
+		return servertx.ErrConflict
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 const (
 	// rotateSQL replaces the secret of a confidential client: never read, then
 	// write. The secret it has becomes the previous one, or is gone. No row meets the
-	// conditions if the client is not the caller's, is public or has another version.
+	// conditions if the client is not the caller's, is public or has another version,
+	// or if an overlap would end another one without leave to.
 	rotateSQL = `
 UPDATE oauth_clients SET
 	secret_digest = $1,
@@ -33,6 +34,7 @@ UPDATE oauth_clients SET
 WHERE id = $6 AND organisation = $7 AND has_secret
 	AND (application_id = $8 OR $8 = '')
 	AND (secret_version = $9 OR $9 = 0)
+	AND ($10 OR NOT $4 OR previous_secret_expires_at IS NULL OR previous_secret_expires_at <= $3)
 RETURNING `
 
 	// eventSQL records what happened to a client.
@@ -66,12 +68,15 @@ WITH asked AS (
 		unnest($14::text[]) AS token_organisation,
 		unnest($15::text[]) AS request_id,
 		unnest($16::text[]) AS address,
-		unnest($17::text[]) AS api
+		unnest($17::text[]) AS api,
+		unnest($18::bool[]) AS replace_previous
 ), free AS (
 	SELECT c.id FROM oauth_clients c JOIN asked USING (id)
 	WHERE c.organisation = asked.organisation AND c.has_secret
 		AND (c.application_id = asked.application_id OR asked.application_id = '')
 		AND (c.secret_version = asked.secret_version OR asked.secret_version = 0)
+		AND (asked.replace_previous OR asked.previous_until IS NULL
+			OR c.previous_secret_expires_at IS NULL OR c.previous_secret_expires_at <= $1)
 	FOR NO KEY UPDATE OF c SKIP LOCKED
 ), rotated AS (
 	UPDATE oauth_clients c SET
@@ -107,11 +112,10 @@ func newStatements() statements {
 
 // replaceSecret rotates one client. It returns a NotFoundError if no row meets the
 // conditions.
-func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, r *rotation) (*Client, error) {
-	now := s.now()
+func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, r *rotation, now time.Time) (*Client, error) {
 	return scan(tx.QueryContext(ctx, s.statements.rotate,
 		r.secret.digest, r.secret.sealed, now, r.in.Overlap > 0, r.in.previousUntil(now),
-		r.in.ClientID, r.caller.Organisation, r.in.ApplicationID, r.in.ExpectedVersion))
+		r.in.ClientID, r.caller.Organisation, r.in.ApplicationID, r.in.ExpectedVersion, r.in.ReplacePrevious))
 }
 
 func scan(rows *sql.Rows, err error) (*Client, error) {
@@ -157,6 +161,7 @@ func manyArgs(rotations []*rotation, now time.Time) []any {
 		column(rotations, func(r *rotation) string { return r.caller.RequestID }),
 		column(rotations, func(r *rotation) string { return r.caller.Address }),
 		column(rotations, func(r *rotation) string { return r.caller.API }),
+		column(rotations, func(r *rotation) bool { return r.in.ReplacePrevious }),
 	}
 }
 

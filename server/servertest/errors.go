@@ -91,7 +91,13 @@ const InternalError = "internal error: see the server's log under this request i
 
 // WantReason fails the test unless the one detail of err is an ErrorInfo with this
 // reason.
-func WantReason(t *testing.T, err error, reason string) {
+func WantReason(t testing.TB, err error, reason string) {
+	t.Helper()
+	WantErrorInfo(t, err, &errdetails.ErrorInfo{Reason: reason, Domain: "clientsd"})
+}
+
+// WantErrorInfo fails the test unless this is the one detail of err.
+func WantErrorInfo(t testing.TB, err error, want *errdetails.ErrorInfo) {
 	t.Helper()
 	var refusal *connect.Error
 	if !errors.As(err, &refusal) || len(refusal.Details()) != 1 {
@@ -101,7 +107,6 @@ func WantReason(t *testing.T, err error, reason string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &errdetails.ErrorInfo{Reason: reason, Domain: "clientsd"}
 	if diff := cmp.Diff(want, detail, protocmp.Transform()); diff != "" {
 		t.Errorf("detail (-want +got):\n%s", diff)
 	}

@@ -103,7 +103,7 @@ func domainError(err *oauthclient.Error) *connect.Error {
 	case len(err.Violations) > 0:
 		addDetail(refusal, violations(err.Violations))
 	case err.Reason != "":
-		addDetail(refusal, &errdetails.ErrorInfo{Reason: err.Reason, Domain: "clientsd"})
+		addDetail(refusal, &errdetails.ErrorInfo{Reason: err.Reason, Domain: "clientsd", Metadata: err.Metadata})
 	}
 	return refusal
 }

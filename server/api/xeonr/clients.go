@@ -59,6 +59,7 @@ func (s *Service) RegenerateSecret(ctx context.Context, req *apiv1.RegenerateSec
 		ClientID:        id,
 		IncludeSecret:   req.GetIncludeSecret(),
 		Overlap:         req.GetPreviousSecretValidFor().AsDuration(),
+		ReplacePrevious: req.GetReplacePrevious(),
 		ExpectedVersion: req.GetExpectedSecretVersion(),
 		Reason:          req.GetReason(),
 		Key:             key,

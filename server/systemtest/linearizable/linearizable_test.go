@@ -19,6 +19,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/anishathalye/porcupine"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
@@ -158,6 +159,10 @@ func (r *run) one(ctx context.Context, worker int, start time.Time, check func(c
 		out, err = check(ctx, in)
 	case replay:
 		in, out, err = r.replay(ctx, in)
+	case overlap:
+		out, err = r.overlap(ctx, in)
+	case revoke:
+		out, err = r.revoke(ctx, in)
 	}
 	op.Return, op.Input, op.Output = int64(time.Since(start)), in, out
 	return op, err
@@ -166,7 +171,7 @@ func (r *run) one(ctx context.Context, worker int, start time.Time, check func(c
 // choose picks an operation: as many rotations as everything else needs to
 // collide with them.
 func (r *run) choose() input {
-	in := input{client: rand.IntN(clients), kind: kind(rand.IntN(4))}
+	in := input{client: rand.IntN(clients), kind: kind(rand.IntN(6))}
 	last := r.latest[in.client].Load()
 	switch {
 	case in.kind == replay && last.key == "":
@@ -206,6 +211,26 @@ func (r *run) send(ctx context.Context, in input, key string) (output, error) {
 	info.RequestHeader().Set("Idempotency-Key", key)
 	answer, err := r.clients.RegenerateSecret(ctx, &apiv1.RegenerateSecretRequest{ClientId: r.ids[in.client], IncludeSecret: true})
 	return output{version: answer.GetSecretVersion(), secret: answer.GetClientSecret()}, err
+}
+
+// overlap rotates without a key: such rotations share transactions on PostgreSQL.
+func (r *run) overlap(ctx context.Context, in input) (output, error) {
+	answer, err := r.clients.RegenerateSecret(ctx, &apiv1.RegenerateSecretRequest{
+		ClientId: r.ids[in.client], IncludeSecret: true, PreviousSecretValidFor: durationpb.New(time.Hour),
+	})
+	if connect.CodeOf(err) == connect.CodeFailedPrecondition {
+		return output{}, nil
+	}
+	if err == nil {
+		last := r.latest[in.client].Load()
+		r.latest[in.client].Store(&made{secret: answer.GetClientSecret(), before: last.secret})
+	}
+	return output{version: answer.GetSecretVersion(), secret: answer.GetClientSecret()}, err
+}
+
+func (r *run) revoke(ctx context.Context, in input) (output, error) {
+	answer, err := r.secrets.RevokePreviousSecret(ctx, &clientsdv1.RevokePreviousSecretRequest{ClientId: r.ids[in.client]})
+	return output{version: answer.GetSecretVersion(), revoked: answer.GetRevoked()}, err
 }
 
 func (r *run) get(ctx context.Context, in input) (output, error) {

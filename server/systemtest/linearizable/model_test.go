@@ -14,6 +14,8 @@ const (
 	get
 	verify
 	replay
+	overlap // a rotation with an overlap that outlasts the test
+	revoke  // of the previous secret
 )
 
 // input is what an operation was asked to do.
@@ -28,15 +30,18 @@ type input struct {
 type output struct {
 	version int64 // 0: refused
 	secret  string
+	revoked bool
 }
 
-// state is a client: the version and the secret that are valid.
+// state is a client: the version and the secret that are valid. The previous secret
+// is valid, too, unless it is empty.
 type state struct {
-	version int64
-	secret  string
+	version  int64
+	secret   string
+	previous string
 }
 
-// model is a client with one valid secret: whatever callers see must be what
+// model is a client with one valid secret, or two in an overlap: whatever callers see must be what
 // they could see if one call were made after the other.
 func model(initial []state) porcupine.Model {
 	return porcupine.Model{
@@ -55,14 +60,18 @@ func step(initial []state, s state, in input, out output) (bool, any) {
 	}
 	switch in.kind {
 	case rotate:
-		return out.version == s.version+1 && out.secret != s.secret, state(out)
-	case get:
-		return state(out) == s, s
-	case verify:
-		if out.version == 0 {
-			return in.secret != s.secret, s
+		return out.version == s.version+1 && out.secret != s.secret, state{out.version, out.secret, ""}
+	case overlap:
+		if out.version == 0 { // one is in progress
+			return s.previous != "", s
 		}
-		return in.secret == s.secret && out.version == s.version, s
+		return s.previous == "" && out.version == s.version+1 && out.secret != s.secret, state{out.version, out.secret, s.secret}
+	case revoke:
+		return out.revoked == (s.previous != "") && out.version == s.version, state{s.version, s.secret, ""}
+	case get:
+		return out == output{version: s.version, secret: s.secret}, s
+	case verify:
+		return out == output{version: s.versionOf(in.secret)}, s
 	case replay:
 		if out.version == 0 { // superseded
 			return in.made != s.version, s
@@ -70,6 +79,18 @@ func step(initial []state, s state, in input, out output) (bool, any) {
 		return in.made == s.version && in.secret == out.secret, s
 	default:
 		return false, s
+	}
+}
+
+// versionOf returns the version of a valid secret, and 0 for any other.
+func (s state) versionOf(secret string) int64 {
+	switch secret {
+	case s.secret:
+		return s.version
+	case s.previous:
+		return s.version - 1
+	default:
+		return 0
 	}
 }
 

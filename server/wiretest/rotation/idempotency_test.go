@@ -78,6 +78,7 @@ func TestIdempotency_KeyOfAnotherRequest(t *testing.T) {
 		"no secret":        func(r *apiv1.RegenerateSecretRequest) { r.IncludeSecret = false },
 		"an overlap":       func(r *apiv1.RegenerateSecretRequest) { r.PreviousSecretValidFor = durationpb.New(time.Hour) },
 		"a version":        func(r *apiv1.RegenerateSecretRequest) { r.ExpectedSecretVersion = proto.Int64(2) },
+		"a replacement":    func(r *apiv1.RegenerateSecretRequest) { r.ReplacePrevious = proto.Bool(true) },
 		"a reason":         func(r *apiv1.RegenerateSecretRequest) { r.Reason = proto.String("leaked") },
 		"no such client":   func(r *apiv1.RegenerateSecretRequest) { r.ClientId = "550e8400-e29b-41d4-a716-446655440000" },
 		"a version behind": func(r *apiv1.RegenerateSecretRequest) { r.ExpectedSecretVersion = proto.Int64(1) },

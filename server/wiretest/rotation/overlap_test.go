@@ -45,21 +45,6 @@ func TestOverlap_EndsOnTimeAcrossARestart(t *testing.T) {
 	again.WantMatch(t, before.GetClientId(), after.GetClientSecret(), servertest.MatchCurrent, 2)
 }
 
-func TestOverlap_EndedBySecondRotation(t *testing.T) {
-	s := servertest.Start(t)
-	first := s.Create(t, servertest.Request())
-	second := s.RotateWithOverlap(t, first.GetClientId(), time.Hour)
-	third := s.RotateWithOverlap(t, first.GetClientId(), time.Hour)
-	s.WantMatch(t, first.GetClientId(), first.GetClientSecret(), servertest.MatchNone, 0)
-	s.WantMatch(t, first.GetClientId(), second.GetClientSecret(), servertest.MatchPrevious, 2)
-	fourth := s.RotateWithOverlap(t, first.GetClientId(), 0)
-	s.WantMatch(t, first.GetClientId(), third.GetClientSecret(), servertest.MatchNone, 0)
-	s.WantMatch(t, first.GetClientId(), fourth.GetClientSecret(), servertest.MatchCurrent, 4)
-	if fourth.GetPreviousSecretExpiresAt() != nil {
-		t.Errorf("without an overlap the record names its end: %v", fourth.GetPreviousSecretExpiresAt())
-	}
-}
-
 func TestOverlap_IsBounded(t *testing.T) {
 	s := servertest.Start(t, func(c *server.Config) { c.MaxSecretOverlap = time.Hour })
 	forbidden := servertest.Start(t, func(c *server.Config) { c.MaxSecretOverlap = -1 })

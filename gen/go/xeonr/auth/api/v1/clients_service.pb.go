@@ -32,17 +32,22 @@ type RegenerateSecretRequest struct {
 	// Whether the answer carries the new secret. False or absent: the secret is
 	// rotated, and the answer does not carry it.
 	IncludeSecret bool `protobuf:"varint,2,opt,name=include_secret,json=includeSecret,proto3" json:"include_secret,omitempty"`
-	// How long the current secret stays valid alongside the new one. An overlap of
-	// an earlier rotation ends. Absent or 0: the current secret becomes invalid
-	// immediately. The operator sets the maximum, 30 days by default.
+	// How long the current secret stays valid alongside the new one. Absent or 0:
+	// the current secret becomes invalid immediately, and so does the previous one of
+	// an earlier overlap. The operator sets the maximum, 30 days by default.
 	PreviousSecretValidFor *durationpb.Duration `protobuf:"bytes,100,opt,name=previous_secret_valid_for,json=previousSecretValidFor,proto3" json:"previous_secret_valid_for,omitempty"`
 	// Rotate only if the client's secret has this version. Absent: rotate any version.
 	ExpectedSecretVersion *int64 `protobuf:"varint,101,opt,name=expected_secret_version,json=expectedSecretVersion,proto3,oneof" json:"expected_secret_version,omitempty"`
 	// Why the secret is rotated, for the event. Absent or empty: no reason. Do not
 	// put a secret here: everyone who may read clients sees the events.
-	Reason        *string `protobuf:"bytes,102,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Reason *string `protobuf:"bytes,102,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
+	// Whether a rotation with an overlap may end an earlier overlap. False or absent:
+	// while the previous secret is still valid, such a rotation is refused with
+	// failed_precondition, because machines may still use that secret. Without an
+	// overlap this field means nothing.
+	ReplacePrevious *bool `protobuf:"varint,103,opt,name=replace_previous,json=replacePrevious,proto3,oneof" json:"replace_previous,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *RegenerateSecretRequest) Reset() {
@@ -108,6 +113,13 @@ func (x *RegenerateSecretRequest) GetReason() string {
 		return *x.Reason
 	}
 	return ""
+}
+
+func (x *RegenerateSecretRequest) GetReplacePrevious() bool {
+	if x != nil && x.ReplacePrevious != nil {
+		return *x.ReplacePrevious
+	}
+	return false
 }
 
 // CreateClientRequest is the request of CreateClient: the client to register.
@@ -1155,15 +1167,17 @@ var File_xeonr_auth_api_v1_clients_service_proto protoreflect.FileDescriptor
 
 const file_xeonr_auth_api_v1_clients_service_proto_rawDesc = "" +
 	"\n" +
-	"'xeonr/auth/api/v1/clients_service.proto\x12\x11xeonr.auth.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fxeonr/auth/api/v1/clients.proto\"\xe6\x02\n" +
+	"'xeonr/auth/api/v1/clients_service.proto\x12\x11xeonr.auth.api.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fxeonr/auth/api/v1/clients.proto\"\xab\x03\n" +
 	"\x17RegenerateSecretRequest\x12%\n" +
 	"\tclient_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\bclientId\x12%\n" +
 	"\x0einclude_secret\x18\x02 \x01(\bR\rincludeSecret\x12^\n" +
 	"\x19previous_secret_valid_for\x18d \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\x16previousSecretValidFor\x12D\n" +
 	"\x17expected_secret_version\x18e \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\x15expectedSecretVersion\x88\x01\x01\x120\n" +
-	"\x06reason\x18f \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x022\t^\\P{Cc}*$H\x01R\x06reason\x88\x01\x01B\x1a\n" +
+	"\x06reason\x18f \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x022\t^\\P{Cc}*$H\x01R\x06reason\x88\x01\x01\x12.\n" +
+	"\x10replace_previous\x18g \x01(\bH\x02R\x0freplacePrevious\x88\x01\x01B\x1a\n" +
 	"\x18_expected_secret_versionB\t\n" +
-	"\a_reason\"\xe4\v\n" +
+	"\a_reasonB\x13\n" +
+	"\x11_replace_previous\"\xe4\v\n" +
 	"\x13CreateClientRequest\x12\x1d\n" +
 	"\n" +
 	"has_secret\x18\x01 \x01(\bR\thasSecret\x12(\n" +

@@ -71,10 +71,11 @@ type ClientsServiceClient interface {
 	//
 	// Scope: oauth:clients:manage or oauth:clients:rotate. For the client that the
 	// token was issued to, oauth:clients:rotate:self is enough. Errors: not_found;
-	// failed_precondition for a public client, and for a repeated call whose secret
-	// a later rotation has replaced; aborted if the client has another version than
-	// `expected_secret_version`; invalid_argument for a key that was used for
-	// another request.
+	// failed_precondition for a public client, for an overlap while the previous
+	// secret of an earlier overlap is still valid (see `replace_previous`), and for a
+	// repeated call whose secret a later rotation has replaced; aborted if the client
+	// has another version than `expected_secret_version`; invalid_argument for a key
+	// that was used for another request.
 	RegenerateSecret(context.Context, *v1.RegenerateSecretRequest) (*v1.Client, error)
 	// CreateClient registers a client. The answer carries the secret if the client
 	// has one; later the secret is shown only on request. `Idempotency-Key` works
@@ -276,10 +277,11 @@ type ClientsServiceHandler interface {
 	//
 	// Scope: oauth:clients:manage or oauth:clients:rotate. For the client that the
 	// token was issued to, oauth:clients:rotate:self is enough. Errors: not_found;
-	// failed_precondition for a public client, and for a repeated call whose secret
-	// a later rotation has replaced; aborted if the client has another version than
-	// `expected_secret_version`; invalid_argument for a key that was used for
-	// another request.
+	// failed_precondition for a public client, for an overlap while the previous
+	// secret of an earlier overlap is still valid (see `replace_previous`), and for a
+	// repeated call whose secret a later rotation has replaced; aborted if the client
+	// has another version than `expected_secret_version`; invalid_argument for a key
+	// that was used for another request.
 	RegenerateSecret(context.Context, *v1.RegenerateSecretRequest) (*v1.Client, error)
 	// CreateClient registers a client. The answer carries the secret if the client
 	// has one; later the secret is shown only on request. `Idempotency-Key` works
