@@ -60,6 +60,15 @@ type Config struct {
 	APIs []string
 	// CORSOrigins are the origins whose pages may call. Empty: none; "*": all.
 	CORSOrigins []string
+	// TrustedProxies are networks, such as 10.0.0.0/8, and addresses of proxies.
+	// Their TrustedProxyHeader says where a request came from. Empty: the other end
+	// of the connection is the caller.
+	TrustedProxies []string
+	// TrustedProxyHeader is the header to which a proxy adds the address that it was
+	// called from. Empty: X-Forwarded-For.
+	TrustedProxyHeader string
+	// IdleTimeout is how long a connection stays open without a call. Zero: 60 s.
+	IdleTimeout time.Duration
 	// Timeout is the deadline of a call that brings none, at most 60 s, which bounds
 	// every call. Zero: 4 s.
 	Timeout time.Duration
@@ -101,6 +110,8 @@ func (c Config) Validate() error {
 		validateAPIs(c.APIs),
 		validateOrigins(c.CORSOrigins),
 		validatePrefix(c.SecretPrefix),
+		c.validateProxies(),
+		positive("--idle-timeout", int64(c.IdleTimeout)),
 		validateTimeout(c.Timeout),
 		positive("--failure-rate", int64(c.FailureRate)),
 		positive("--max-in-flight", int64(c.MaxInFlight)),
@@ -148,6 +159,7 @@ func (c Config) withDefaults() Config {
 	c.Audience = cmp.Or(c.Audience, DefaultAudience)
 	c.SecretReadScope = cmp.Or(c.SecretReadScope, auth.ScopeManage)
 	c.Timeout = cmp.Or(c.Timeout, 4*time.Second)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 60*time.Second)
 	c.MaxSecretOverlap = max(0, cmp.Or(c.MaxSecretOverlap, 30*24*time.Hour))
 	c.FailureRate = cmp.Or(c.FailureRate, 20)
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 1024)

@@ -93,7 +93,29 @@ func TestConfig_ErrorNamesTheFlag(t *testing.T) {
 			func(c *server.Config) { c.SecretPrefix = strings.Repeat("a", 33) },
 			`--secret-prefix "` + strings.Repeat("a", 33) + `": the prefix of secrets has 33 characters, at most 32 are allowed`,
 		},
-		"a negative deadline":            {func(c *server.Config) { c.Timeout = -time.Second }, "--timeout: must not be negative"},
+		"a negative deadline":           {func(c *server.Config) { c.Timeout = -time.Second }, "--timeout: must not be negative"},
+		"a negative idle time":          {func(c *server.Config) { c.IdleTimeout = -1 }, "--idle-timeout: must not be negative"},
+		"a proxy that is a name":        {func(c *server.Config) { c.TrustedProxies = []string{"proxy.example.com"} }, `--trusted-proxy "proxy.example.com": must be a network such as 10.0.0.0/8, or an address`},
+		"a proxy with a port":           {func(c *server.Config) { c.TrustedProxies = []string{"192.0.2.1:80"} }, `--trusted-proxy "192.0.2.1:80": must be a network such as 10.0.0.0/8, or an address`},
+		"an empty proxy":                {func(c *server.Config) { c.TrustedProxies = []string{"192.0.2.1", ""} }, `--trusted-proxy "": must be a network such as 10.0.0.0/8, or an address`},
+		"a network of 33 bits":          {func(c *server.Config) { c.TrustedProxies = []string{"10.0.0.0/33"} }, `--trusted-proxy "10.0.0.0/33": must be a network such as 10.0.0.0/8, or an address`},
+		"IPv4 in IPv6":                  {func(c *server.Config) { c.TrustedProxies = []string{"::ffff:10.0.0.0/104"} }, `--trusted-proxy "::ffff:10.0.0.0/104": must be a network such as 10.0.0.0/8, or an address`},
+		"everybody as a proxy":          {func(c *server.Config) { c.TrustedProxies = []string{"0.0.0.0/0"} }, "--trusted-proxy 0.0.0.0/0: would let every caller choose the address it comes from"},
+		"everybody as a proxy, in IPv6": {func(c *server.Config) { c.TrustedProxies = []string{"::/0"} }, "--trusted-proxy ::/0: would let every caller choose the address it comes from"},
+		"a header without a proxy":      {func(c *server.Config) { c.TrustedProxyHeader = "X-Real-IP" }, "--trusted-proxy-header: no --trusted-proxy is given, so nobody's header counts"},
+		"a header that is none": {
+			func(c *server.Config) { c.TrustedProxies, c.TrustedProxyHeader = []string{"10.0.0.0/8"}, "X-Real-IP:" },
+			`--trusted-proxy-header "X-Real-IP:": must be the name of a header such as X-Forwarded-For`,
+		},
+		"a header of another form": {
+			func(c *server.Config) { c.TrustedProxies, c.TrustedProxyHeader = []string{"10.0.0.0/8"}, "forwarded" },
+			"--trusted-proxy-header Forwarded: is not understood; let the proxy send X-Forwarded-For",
+		},
+		"proxies": {
+			func(c *server.Config) {
+				c.TrustedProxies, c.TrustedProxyHeader = []string{"10.1.2.3/8", "192.0.2.1", "2001:db8::/32", "::1"}, "x-real-ip"
+			}, "",
+		},
 		"a deadline beyond the bound":    {func(c *server.Config) { c.Timeout = 61 * time.Second }, "--timeout 1m1s: must not be longer than 1m0s, which bounds every call"},
 		"a deadline that is the bound":   {func(c *server.Config) { c.Timeout = time.Minute }, ""},
 		"a negative bound of calls":      {func(c *server.Config) { c.MaxInFlight = -1 }, "--max-in-flight: must not be negative"},

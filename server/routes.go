@@ -45,6 +45,10 @@ func (s *Server) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := s.config.proxies()
+	if err != nil {
+		return nil, err
+	}
 	rules := auth.NewRules(s.config.SecretReadScope)
 	s.stack = transport.NewStack(transport.Config{
 		Verifier:      verifier,
@@ -56,6 +60,7 @@ func (s *Server) handler() (http.Handler, error) {
 		Cacheable:     []string{apiv1connect.ClientsServiceGetPublicClientsProcedure},
 		CORSOrigins:   s.config.CORSOrigins,
 		CORSHeaders:   []string{zitadel.OrganisationHeader},
+		Proxies:       proxies,
 		Observe:       s.telemetry.Middleware(describe),
 		Interceptors:  tracing,
 		Log:           s.config.Log,

@@ -77,7 +77,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, s.close(ctx))
 	}
-	httpServer, err := transport.NewHTTPServer(handler, s.config.Log)
+	httpServer, err := transport.NewHTTPServer(handler, s.config.IdleTimeout, s.config.Log)
 	if err != nil {
 		return errors.Join(err, s.close(ctx))
 	}

@@ -38,6 +38,10 @@ type Serve struct {
 	ShutdownDelay    time.Duration `default:"0s" help:"How long to serve after a stop, while /readyz fails: longer than a load balancer needs to notice."`
 	DrainTimeout     time.Duration `default:"20s" help:"How long to wait for running calls after a stop."`
 
+	TrustedProxy       []string      `sep:"," placeholder:"CIDR" help:"Network or address of the proxies in front, such as 10.0.0.0/8. The caller is then the right-most address in --trusted-proxy-header that is not one of them. Only name proxies that add to that header. May repeat."`
+	TrustedProxyHeader string        `placeholder:"NAME" help:"Header to which each trusted proxy adds the address that called it. Default: X-Forwarded-For."`
+	IdleTimeout        time.Duration `default:"60s" help:"How long a connection stays open without a call: longer than a proxy in front keeps it."`
+
 	MetricsAddr      string `placeholder:"HOST:PORT" help:"Serve /metrics for Prometheus on this address, in plain text and to everybody: use an internal network. Default: no metrics address."`
 	TrustRemoteSpans bool   `help:"Continue the trace in a caller's traceparent, instead of a new trace with a link to it."`
 }
@@ -87,6 +91,7 @@ Examples:
     clientsd serve --addr 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
     clientsd serve --issuer https://login.example.com --audience https://clients.example.com
     clientsd serve --issuer https://acme.eu.auth0.com/ --audience https://clients.example.com --scope-claim permissions
+    clientsd serve --addr 0.0.0.0:8080 --allow-plaintext --trusted-proxy 10.0.0.0/8
     CLIENTSD_ADDR=127.0.0.1:9090 CLIENTSD_LOG_FORMAT=json clientsd serve
     OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 clientsd serve --metrics-addr 127.0.0.1:9464
     CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd clientsd serve --keyset keyset.json`
@@ -129,6 +134,9 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		RequireOrganisation: c.RequireOrganisation,
 		APIs:                c.API,
 		CORSOrigins:         c.CORSOrigin,
+		TrustedProxies:      c.TrustedProxy,
+		TrustedProxyHeader:  c.TrustedProxyHeader,
+		IdleTimeout:         c.IdleTimeout,
 		Timeout:             c.Timeout,
 		FailureRate:         c.FailureRate,
 		MaxInFlight:         c.MaxInFlight,

@@ -7,7 +7,6 @@ package reqctx
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"regexp"
 
@@ -34,15 +33,16 @@ type info struct {
 type contextKey struct{}
 
 // Identify gives every request an id and puts it into the answer. It keeps an
-// acceptable id that the caller chose.
-func Identify(next http.Handler) http.Handler {
+// acceptable id that the caller chose. It notes where the request came from, as
+// the proxies say.
+func Identify(proxies Proxies, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(IDHeader)
 		if !acceptedID.MatchString(id) {
 			id = uuid.NewString()
 		}
 		w.Header().Set(IDHeader, id)
-		ctx := context.WithValue(r.Context(), contextKey{}, &info{id: id, address: host(r.RemoteAddr)})
+		ctx := context.WithValue(r.Context(), contextKey{}, &info{id: id, address: proxies.address(r)})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
@@ -80,12 +80,4 @@ func infoOf(ctx context.Context) *info {
 		return i
 	}
 	return &info{}
-}
-
-func host(address string) string {
-	name, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	return name
 }

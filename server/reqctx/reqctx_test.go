@@ -25,11 +25,17 @@ var route = reqctx.Route{API: "xeonr", Method: "service/Method"}
 // reached a handler of the route, and the header of its answer.
 func identified(t *testing.T, change func(*http.Request)) (context.Context, http.Header) {
 	t.Helper()
+	return identifiedBehind(t, reqctx.Proxies{}, change)
+}
+
+// identifiedBehind is identified with proxies in front.
+func identifiedBehind(t *testing.T, proxies reqctx.Proxies, change func(*http.Request)) (context.Context, http.Header) {
+	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
 	change(request)
 	recorder := httptest.NewRecorder()
 	var served *http.Request
-	reqctx.Identify(route.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { served = r }))).ServeHTTP(recorder, request)
+	reqctx.Identify(proxies, route.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { served = r }))).ServeHTTP(recorder, request)
 	return served.Context(), recorder.Header()
 }
 

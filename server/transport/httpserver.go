@@ -19,13 +19,13 @@ const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 15 * time.Second
 	writeTimeout  = 60 * time.Second
-	idleTimeout   = 60 * time.Second
 )
 
 // NewHTTPServer returns a server that speaks HTTP/1.1 and HTTP/2 on one port,
 // with and without TLS. The bounds of HTTP/2 come from golang.org/x/net, which is
-// updated with the module and not with the toolchain.
-func NewHTTPServer(handler http.Handler, log *slog.Logger) (*http.Server, error) {
+// updated with the module and not with the toolchain. A connection without a call
+// is closed after idle.
+func NewHTTPServer(handler http.Handler, idle time.Duration, log *slog.Logger) (*http.Server, error) {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -37,13 +37,13 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) (*http.Server, error)
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	err := http2.ConfigureServer(server, &http2.Server{ //nolint:staticcheck // see above: deprecated in favour of the toolchain's copy
 		MaxConcurrentStreams: maxStreams,
-		IdleTimeout:          idleTimeout,
+		IdleTimeout:          idle,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configure HTTP/2: %w", err)

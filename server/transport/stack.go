@@ -52,6 +52,8 @@ type Config struct {
 	// CORSHeaders are request headers that such pages may send, in addition to
 	// those that every API has.
 	CORSHeaders []string
+	// Proxies say where a request came from.
+	Proxies reqctx.Proxies
 	// Observe is middleware that sees every request with its final answer. Nil: none.
 	Observe func(http.Handler) http.Handler
 	// Interceptors run around all others. They see what a caller is answered, not
@@ -126,7 +128,7 @@ func (s *Stack) Handler(routes http.Handler) http.Handler {
 	if s.config.Observe != nil {
 		handler = s.config.Observe(handler)
 	}
-	return reqctx.Identify(handler)
+	return reqctx.Identify(s.config.Proxies, handler)
 }
 
 // Drain refuses new calls and waits until those that run have finished or ctx ends.
