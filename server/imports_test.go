@@ -26,6 +26,7 @@ var importRules = []struct {
 	imports []string // of ours, directly; with what is inside of them
 	without []string // directly or through others
 }{
+	{"server/certificate", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/durable", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/secret", []string{"server/durable"}, []string{entCode, genCode, "entgo.io", connectCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/loopback", nil, []string{"clientsd", httpCode}},
@@ -53,7 +54,7 @@ var importRules = []struct {
 	{"server/transport", []string{"server/abuse", "server/auth", "server/database", "server/oauthclient", "server/reqctx"}, nil},
 	{"server", []string{
 		genCode, "server/abuse", "server/api", "server/api/clientsd", "server/api/openapi", "server/api/vigilo", "server/api/xeonr", "server/api/zitadel",
-		"server/auth", "server/database", "server/issuer", "server/loopback", "server/nearest", "server/oauthclient", "server/reqctx", "server/secret",
+		"server/auth", "server/certificate", "server/database", "server/issuer", "server/loopback", "server/nearest", "server/oauthclient", "server/reqctx", "server/secret",
 		"server/storage", "server/telemetry", "server/transport",
 	}, []string{"github.com/alecthomas/kong"}},
 	{"server/command", []string{

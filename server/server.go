@@ -13,6 +13,7 @@ import (
 
 	"clientsd/server/abuse"
 	"clientsd/server/auth"
+	"clientsd/server/certificate"
 	"clientsd/server/database"
 	"clientsd/server/issuer"
 	"clientsd/server/oauthclient"
@@ -29,20 +30,23 @@ type Server struct {
 	remotes  []*auth.RemoteKeys
 	store    *oauthclient.Store
 	listener net.Listener
+	http     *http.Server
 	url      string
 	failures *abuse.Failures
 	stack    *transport.Stack
 	draining atomic.Bool
 
-	telemetry *telemetry.Telemetry
+	certificate *certificate.Certificate // nil: plain text
+	telemetry   *telemetry.Telemetry
 }
 
-// New opens keyset and database, and only then binds the address: a caller who
-// reaches the port reaches a server that has what it needs. The server answers
-// once Run is called.
+// New opens everything a server needs. It checks all that it can check before it
+// makes a file or changes a database: the configuration, the certificate, the
+// addresses, then keyset and database. A caller who connects meanwhile waits until
+// Run answers.
 //
-// Errors: those of Config.Validate, of [telemetry.New] and of [storage.Open], or
-// an address is taken.
+// Errors: those of Config.Validate, of [telemetry.New] and of [storage.Open]; the
+// certificate cannot be read; an address is taken.
 func New(ctx context.Context, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -71,26 +75,27 @@ func (s *Server) Storage() *storage.Storage { return s.storage }
 
 // Run answers until ctx ends. Then /readyz says that the server is not ready,
 // running calls finish, and Run closes the database and returns nil. An error says
-// what kept it from serving or from finishing in time.
+// what kept it from finishing in time.
 func (s *Server) Run(ctx context.Context) error {
-	handler, err := s.handler()
-	if err != nil {
-		return errors.Join(err, s.close(ctx))
-	}
-	httpServer, err := transport.NewHTTPServer(handler, s.config.IdleTimeout, s.config.Log)
-	if err != nil {
-		return errors.Join(err, s.close(ctx))
-	}
 	stop := s.runBackground(ctx)
 	failed := make(chan error, 1)
-	go func() { failed <- s.serve(httpServer) }()
+	go func() { failed <- s.serve() }()
+	var err error
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		err = s.drain(ctx, httpServer)
+		err = s.drain(ctx)
 	}
 	stop()
 	return errors.Join(err, s.close(ctx))
+}
+
+// Reload reads the certificate now, and not only when the change of a file is
+// noticed. What cannot be read stays as it is; the log has the reason.
+func (s *Server) Reload(ctx context.Context) {
+	if s.certificate != nil {
+		s.certificate.Reload(ctx)
+	}
 }
 
 // runBackground runs what goes on alongside the calls. stop ends it and waits: the
@@ -103,6 +108,9 @@ func (s *Server) runBackground(ctx context.Context) (stop func()) {
 	}
 	running.Go(func() { s.failures.Run(ctx) })
 	running.Go(func() { s.telemetry.Run(ctx) })
+	if s.certificate != nil {
+		running.Go(func() { s.certificate.Run(ctx) })
+	}
 	return func() {
 		cancel()
 		running.Wait()
@@ -111,6 +119,12 @@ func (s *Server) runBackground(ctx context.Context) (stop func()) {
 
 func (s *Server) open(ctx context.Context) (err error) {
 	if s.telemetry, err = telemetry.New(ctx, s.config.telemetry()); err != nil {
+		return err
+	}
+	if err := s.openCertificate(); err != nil {
+		return err
+	}
+	if err := s.bind(ctx); err != nil {
 		return err
 	}
 	if s.storage, err = storage.Open(ctx, s.config.Storage); err != nil {
@@ -137,24 +151,46 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr); err != nil {
+	s.registerGauges()
+	handler, err := s.handler()
+	if err != nil {
 		return err
 	}
-	s.url = cmp.Or(s.config.PublicURL, s.scheme()+"://"+s.listener.Addr().String())
-	return s.openTelemetry(ctx)
+	s.http, err = transport.NewHTTPServer(handler, s.config.IdleTimeout, s.config.Log)
+	return err
 }
 
-// openTelemetry registers the gauges and binds the address of the metrics.
-func (s *Server) openTelemetry(ctx context.Context) error {
+func (s *Server) openCertificate() (err error) {
+	if s.config.TLSCert == "" {
+		return nil
+	}
+	s.certificate, err = certificate.Open(s.config.TLSCert, s.config.TLSKey, s.config.Clock, s.config.Log)
+	if err != nil {
+		return err
+	}
+	s.telemetry.WatchCertificate(s.certificate.NotAfter)
+	return nil
+}
+
+// bind binds the addresses, so that one that is taken is an error before anything
+// was made.
+func (s *Server) bind(ctx context.Context) (err error) {
+	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr); err != nil {
+		return fmt.Errorf("--addr: %w", err)
+	}
+	s.url = cmp.Or(s.config.PublicURL, s.scheme()+"://"+s.listener.Addr().String())
+	if s.config.MetricsAddr == "" {
+		return nil
+	}
+	return s.telemetry.Listen(ctx, s.config.MetricsAddr)
+}
+
+func (s *Server) registerGauges() {
 	database := telemetry.Database{Pools: s.storage.DB.Pools(), OldestSecret: s.store.OldestSecret, Clock: s.config.Clock}
 	if s.storage.DatabaseFile != "" {
 		database.WALFile = s.storage.DatabaseFile + "-wal"
 	}
 	s.telemetry.RegisterGauges(database)
-	if s.config.MetricsAddr == "" {
-		return nil
-	}
-	return s.telemetry.Listen(ctx, s.config.MetricsAddr)
 }
 
 func (s *Server) scheme() string {
@@ -164,11 +200,12 @@ func (s *Server) scheme() string {
 	return "http"
 }
 
-func (s *Server) serve(httpServer *http.Server) (err error) {
-	if s.config.TLSCert != "" {
-		err = httpServer.ServeTLS(s.listener, s.config.TLSCert, s.config.TLSKey)
+func (s *Server) serve() (err error) {
+	if s.certificate != nil {
+		s.http.TLSConfig.GetCertificate = s.certificate.Get
+		err = s.http.ServeTLS(s.listener, "", "")
 	} else {
-		err = httpServer.Serve(s.listener)
+		err = s.http.Serve(s.listener)
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -180,14 +217,14 @@ func (s *Server) serve(httpServer *http.Server) (err error) {
 // balancers can have noticed. Then it refuses new calls, which go to another
 // replica, while running calls finish. It stops listening last: until then somebody
 // may ask /readyz.
-func (s *Server) drain(ctx context.Context, httpServer *http.Server) error {
+func (s *Server) drain(ctx context.Context) error {
 	s.draining.Store(true)
 	time.Sleep(s.config.ShutdownDelay)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.DrainTimeout)
 	defer cancel()
 	s.stack.Drain(ctx)
-	if err := httpServer.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("drain: calls still ran after %v: %w", s.config.DrainTimeout, err), httpServer.Close())
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("drain: calls still ran after %v: %w", s.config.DrainTimeout, err), s.http.Close())
 	}
 	return nil
 }

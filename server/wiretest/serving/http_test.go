@@ -1,17 +1,9 @@
 package serving_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,46 +13,8 @@ import (
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
-	"clientsd/server"
 	"clientsd/server/servertest"
-	"clientsd/server/storage"
 )
-
-// certificate makes a self-signed certificate for 127.0.0.1 and returns its
-// files, and who trusts it.
-func certificate(t *testing.T) (certFile, keyFile string, trust *tls.Config) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
-	trust = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
-	trust.RootCAs.AppendCertsFromPEM(certPEM)
-	return writeFile(t, "cert.pem", certPEM),
-		writeFile(t, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})), trust
-}
-
-func writeFile(t *testing.T, name string, content []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // clientOf speaks only one version of HTTP, with or without TLS.
 func clientOf(config *tls.Config, version2 bool) *http.Client {
@@ -72,9 +26,10 @@ func clientOf(config *tls.Config, version2 bool) *http.Client {
 }
 
 func TestPort_HTTP1AndHTTP2WithAndWithoutTLS(t *testing.T) {
-	cert, key, trust := certificate(t)
+	cert := servertest.NewCertificate(t, 2*time.Hour, time.Hour)
+	trust := cert.Trust(t)
 	plain := servertest.Start(t)
-	encrypted := servertest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
+	encrypted := servertest.Start(t, cert.Serve)
 	for name, tt := range map[string]struct {
 		server   *servertest.Server
 		trust    *tls.Config
@@ -119,8 +74,9 @@ func wantPublicCall(t *testing.T, s *servertest.Server, client *http.Client, opt
 }
 
 func TestTLS_Before12IsRefused(t *testing.T) {
-	cert, key, trust := certificate(t)
-	s := servertest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
+	cert := servertest.NewCertificate(t, 2*time.Hour, time.Hour)
+	trust := cert.Trust(t)
+	s := servertest.Start(t, cert.Serve)
 	trust.MinVersion, trust.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	if conn, err := tls.Dial("tcp", strings.TrimPrefix(s.URL, "https://"), trust); err == nil {
 		t.Errorf("got version %x", conn.ConnectionState().Version)
@@ -132,9 +88,10 @@ func TestTLS_Before12IsRefused(t *testing.T) {
 
 // A client learns from the first frame how many concurrent calls it may have.
 func TestHTTP2_100StreamsAConnection(t *testing.T) {
-	cert, key, trust := certificate(t)
+	cert := servertest.NewCertificate(t, 2*time.Hour, time.Hour)
+	trust := cert.Trust(t)
 	plain := servertest.Start(t)
-	encrypted := servertest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
+	encrypted := servertest.Start(t, cert.Serve)
 	trust.NextProtos = []string{http2.NextProtoTLS}
 
 	conn, err := net.Dial("tcp", strings.TrimPrefix(plain.URL, "http://"))
@@ -169,34 +126,5 @@ func wantStreams(t *testing.T, conn net.Conn, want uint32) {
 	}
 	if got, ok := settings.Value(http2.SettingMaxConcurrentStreams); !ok || got != want {
 		t.Errorf("got %d streams, want %d", got, want)
-	}
-}
-
-func TestStart_CannotListenOrReadCertificate(t *testing.T) {
-	s := servertest.Start(t)
-	for name, tt := range map[string]struct {
-		change func(*server.Config)
-		want   string
-	}{
-		"an address that is taken": {
-			func(c *server.Config) { c.Addr = strings.TrimPrefix(s.URL, "http://") },
-			"address already in use",
-		},
-		"a certificate that is not there": {
-			func(c *server.Config) { c.TLSCert, c.TLSKey = "/nowhere/cert.pem", "/nowhere/key.pem" },
-			"open /nowhere/cert.pem: no such file or directory",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			config := server.Config{Addr: "127.0.0.1:0", Storage: storage.Config{Dir: t.TempDir(), Create: true}}
-			tt.change(&config)
-			started, err := server.New(t.Context(), config)
-			if err == nil {
-				err = started.Run(t.Context())
-			}
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got error %v, want %s", err, tt.want)
-			}
-		})
 	}
 }

@@ -36,7 +36,7 @@ func exposed(t *testing.T) vocabulary {
 		v.metrics["clientsd_sqlite_wal_bytes"] = true
 	}
 	v.add(t, s)
-	v.add(t, servertest.StartWatched(t, func(c *server.Config) {
+	v.add(t, servertest.StartWatched(t, servertest.NewCertificate(t, time.Hour, time.Hour).Serve, func(c *server.Config) {
 		c.Audience, c.Issuers = "clients", []server.TrustedIssuer{{URL: authtest.NewIssuer(t).URL}}
 	}))
 	return v
@@ -77,7 +77,7 @@ var (
 	selectors = regexp.MustCompile(`\{[^{}]*\}|\[[\w$]+\]`)
 	groupings = regexp.MustCompile(`\b(?:by|without|on|ignoring)\s*\(([^()]*)\)`)
 	names     = regexp.MustCompile(`\b[a-zA-Z_]\w*\s*\(?`)
-	functions = []string{"absent", "changes", "count", "histogram_quantile", "increase", "max", "rate", "sum", "vector"}
+	functions = []string{"absent", "changes", "count", "histogram_quantile", "increase", "max", "rate", "sum", "time", "vector"}
 	operators = []string{"and", "or", "unless"}
 )
 
