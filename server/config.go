@@ -44,6 +44,8 @@ type Config struct {
 	// MaxSecretOverlap bounds how long a rotation may leave the previous secret
 	// valid. Zero: 30 days; negative: not at all.
 	MaxSecretOverlap time.Duration
+	// EventRetention is how long events are kept, at least a day. Zero: for ever.
+	EventRetention time.Duration
 	// SecretReadScope is the scope that GetClient needs to show a secret, beside
 	// the one it needs anyway. Empty: oauth:clients:manage.
 	SecretReadScope string
@@ -110,6 +112,7 @@ func (c Config) Validate() error {
 		validateAPIs(c.APIs),
 		validateOrigins(c.CORSOrigins),
 		validatePrefix(c.SecretPrefix),
+		validateEventRetention(c.EventRetention),
 		c.validateProxies(),
 		positive("--idle-timeout", int64(c.IdleTimeout)),
 		validateTimeout(c.Timeout),
@@ -217,6 +220,14 @@ func validateOrigins(origins []string) error {
 		if origin != "*" && (validateBase("", origin) != nil || strings.Count(origin, "/") != 2) {
 			return fmt.Errorf("--cors-origin %q: must be an origin such as https://console.example.com, or *", origin)
 		}
+	}
+	return nil
+}
+
+// validateEventRetention refuses what nobody can mean: 30m where it should be 30d.
+func validateEventRetention(keep time.Duration) error {
+	if keep < 0 || keep > 0 && keep < 24*time.Hour {
+		return fmt.Errorf("--event-retention %v: must be at least 1d, or 0 to keep events for ever", keep)
 	}
 	return nil
 }

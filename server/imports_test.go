@@ -33,11 +33,12 @@ var importRules = []struct {
 	{"server/logo", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/api/openapi", nil, []string{"clientsd", "entgo.io", connectCode, "database/sql"}},
 	{"server/tx", []string{entCode}, []string{"clientsd/server", connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
+	{"server/retention", []string{entCode, "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/batch", []string{"server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/database", []string{entCode, "server/batch", "server/tx"}, []string{connectCode, genCode, httpCode}},
 	{"server/storage", []string{entCode, "server/database", "server/durable", "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode}},
 	{"server/issuer", []string{entCode, "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
-	{"server/oauthclient", []string{entCode, "server/batch", "server/loopback", "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
+	{"server/oauthclient", []string{entCode, "server/batch", "server/loopback", "server/retention", "server/secret", "server/tx"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/auth", []string{genCode, "server/loopback"}, []string{entCode, "entgo.io", "database/sql", sqliteDriver, pgxDriver}},
 	{"server/nearest", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
 	{"server/abuse", nil, []string{"clientsd", "entgo.io", connectCode, httpCode, "database/sql"}},
@@ -54,7 +55,7 @@ var importRules = []struct {
 	{"server/transport", []string{"server/abuse", "server/auth", "server/database", "server/oauthclient", "server/reqctx"}, nil},
 	{"server", []string{
 		genCode, "server/abuse", "server/api", "server/api/clientsd", "server/api/openapi", "server/api/vigilo", "server/api/xeonr", "server/api/zitadel",
-		"server/auth", "server/certificate", "server/database", "server/issuer", "server/loopback", "server/nearest", "server/oauthclient", "server/reqctx", "server/secret",
+		"server/auth", "server/certificate", "server/database", "server/issuer", "server/loopback", "server/nearest", "server/oauthclient", "server/reqctx", "server/retention", "server/secret",
 		"server/storage", "server/telemetry", "server/transport",
 	}, []string{"github.com/alecthomas/kong"}},
 	{"server/command", []string{

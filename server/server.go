@@ -17,6 +17,7 @@ import (
 	"clientsd/server/database"
 	"clientsd/server/issuer"
 	"clientsd/server/oauthclient"
+	"clientsd/server/retention"
 	"clientsd/server/storage"
 	"clientsd/server/telemetry"
 	"clientsd/server/transport"
@@ -108,12 +109,31 @@ func (s *Server) runBackground(ctx context.Context) (stop func()) {
 	}
 	running.Go(func() { s.failures.Run(ctx) })
 	running.Go(func() { s.telemetry.Run(ctx) })
+	purger := s.purger()
+	running.Go(func() { purger.Run(ctx) })
 	if s.certificate != nil {
 		running.Go(func() { s.certificate.Run(ctx) })
 	}
 	return func() {
 		cancel()
 		running.Wait()
+	}
+}
+
+// purger deletes what has expired. Its metrics begin at zero.
+func (s *Server) purger() *retention.Purger {
+	rules := []retention.Rule{s.store.ExpiredKeys()}
+	if s.config.EventRetention > 0 {
+		rules = append(rules, s.store.OldEvents(s.config.EventRetention))
+	}
+	for _, rule := range rules {
+		s.telemetry.RecordExpired(rule.Table, 0, 0)
+	}
+	return &retention.Purger{
+		Transact: s.storage.DB.TransactExclusive,
+		Rules:    rules,
+		Record:   s.telemetry.RecordExpired,
+		Log:      s.config.Log,
 	}
 }
 

@@ -31,6 +31,7 @@ type Serve struct {
 	API              []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" aliases:"face" env:"CLIENTSD_API,CLIENTSD_FACE" help:"APIs to serve: ${enum}. May repeat ($$${env})."`
 	SecretPrefix     string        `default:"sk_live_" help:"Prefix of new secrets: up to 32 letters, digits and _."`
 	MaxSecretOverlap time.Duration `default:"30d" help:"Longest time that a rotation may keep the previous secret valid. Negative: never. Until then, another rotation with an overlap is refused unless it sets replacePrevious."`
+	EventRetention   time.Duration `default:"0s" help:"How long to keep events, such as 90d, and at least 1d. The events that issued a client's current secret and the one before it are always kept. 0s: keep all for ever."`
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Allow calls from web pages of this origin; * allows all. May repeat."`
 	Timeout          time.Duration `default:"4s" help:"Deadline of a call that sets none, at most 60s. A deadline that a caller sets counts up to 60s."`
 	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets of an organisation from an address or for a client, per second before the answer is resource_exhausted; a burst may be ten times as many. An expired token is not counted."`
@@ -131,6 +132,7 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		SecretPrefix:        c.SecretPrefix,
 		SecretReadScope:     c.SecretReadScope,
 		MaxSecretOverlap:    c.MaxSecretOverlap,
+		EventRetention:      c.EventRetention,
 		RequireOrganisation: c.RequireOrganisation,
 		APIs:                c.API,
 		CORSOrigins:         c.CORSOrigin,

@@ -38,3 +38,6 @@ func KeyFingerprint(caller Caller, key IdempotencyKey) []byte { return caller.fi
 
 // InsertEvent is the beginning of the statement that records an event.
 const InsertEvent = insertEvent
+
+// InsertKey is the beginning of the statement that remembers an idempotency key.
+const InsertKey = insertKey

@@ -65,12 +65,9 @@ func (s *Store) idempotent(ctx context.Context, tx *ent.Tx, caller Caller, call 
 		return Record{}, err
 	}
 	key := caller.fingerprint(call.key)
-	if err := s.forgetOldKeys(ctx, tx); err != nil {
-		return Record{}, err
-	}
 	earlier, err := tx.IdempotencyKey.Query().Where(idempotencykey.Key(key)).Only(ctx)
 	switch {
-	case ent.IsNotFound(err):
+	case ent.IsNotFound(err), err == nil && earlier.CreatedAt.Before(s.oldestKey()):
 		return s.first(ctx, tx, key, request, do)
 	case err != nil:
 		return Record{}, err
@@ -90,34 +87,38 @@ func (k IdempotencyKey) withRetryAdvice(err error) error {
 	return err
 }
 
+// oldestKey returns when the oldest call was made that can still be repeated.
+func (s *Store) oldestKey() time.Time { return s.now().Add(-keyLifetime) }
+
 // first makes the call and remembers its result.
 func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do func() (Record, error)) (Record, error) {
 	record, err := do()
 	if err != nil {
-		return Record{}, orKeyInUse(ctx, tx, key, err)
+		return Record{}, s.orKeyInUse(ctx, tx, key, err)
 	}
-	err = tx.IdempotencyKey.Create().
-		SetKey(key).
-		SetRequest(request).
-		SetClientID(record.ID).
-		SetSecretVersion(record.SecretVersion).
-		SetCreatedAt(s.now()).
-		Exec(ctx)
-	if isDuplicate(err) {
-		return Record{}, ErrKeyInUse
+	result, err := tx.ExecContext(ctx, keySQL, key, request, record.ID, record.SecretVersion, s.now(), s.oldestKey())
+	if err != nil {
+		return Record{}, fmt.Errorf("remember idempotency key: %w", err)
 	}
-	return record, err
+	written, err := result.RowsAffected()
+	if err == nil && written == 0 {
+		err = ErrKeyInUse
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	return record, nil
 }
 
 // orKeyInUse returns ErrKeyInUse instead of a refusal if a concurrent call with the
 // same key has succeeded: what is in the way, such as its overlap or its version, is
 // the result that this call asks for.
-func orKeyInUse(ctx context.Context, tx *ent.Tx, key []byte, err error) error {
+func (s *Store) orKeyInUse(ctx context.Context, tx *ent.Tx, key []byte, err error) error {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
 		return err
 	}
-	switch used, queryErr := tx.IdempotencyKey.Query().Where(idempotencykey.Key(key)).Exist(ctx); {
+	switch used, queryErr := tx.IdempotencyKey.Query().Where(idempotencykey.Key(key), idempotencykey.CreatedAtGTE(s.oldestKey())).Exist(ctx); {
 	case queryErr != nil:
 		return queryErr
 	case used:
@@ -145,12 +146,6 @@ func (s *Store) replay(ctx context.Context, tx *ent.Tx, caller Caller, earlier *
 		return Record{}, err
 	}
 	return record, s.record(ctx, tx, caller, row, event{kind: clientevent.KindSecretRead, released: true})
-}
-
-// forgetOldKeys removes keys whose calls can no longer be repeated.
-func (s *Store) forgetOldKeys(ctx context.Context, tx *ent.Tx) error {
-	_, err := tx.IdempotencyKey.Delete().Where(idempotencykey.CreatedAtLT(s.now().Add(-keyLifetime))).Exec(ctx)
-	return err
 }
 
 // fingerprint differs for two different requests with one key.

@@ -45,6 +45,20 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 INSERT INTO client_events (client_id, organisation, kind, at, secret_version, secret_released, reason,
 	actor_issuer, actor_subject, actor_client_id, actor_organisation, request_id, address, api)`
 
+	// keySQL remembers the result of a call under its key, in the place of one that
+	// can no longer be repeated. It writes no row if another call has the key.
+	keySQL = insertKey + `
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (key) DO UPDATE SET
+	request = excluded.request,
+	client_id = excluded.client_id,
+	secret_version = excluded.secret_version,
+	created_at = excluded.created_at
+WHERE idempotency_keys.created_at < $6`
+
+	insertKey = `
+INSERT INTO idempotency_keys (key, request, client_id, secret_version, created_at)`
+
 	// rotateManySQL is rotateSQL and eventSQL for many clients, on PostgreSQL only.
 	//
 	// It leaves out a client that somebody else is changing, so that no rotation

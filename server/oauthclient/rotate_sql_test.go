@@ -11,18 +11,24 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
+	"clientsd/ent/idempotencykey"
 	"clientsd/server/oauthclient"
 )
 
 // A column that a migration adds must not be forgotten by a statement in SQL.
-func TestEventSQL_NamesEveryColumn(t *testing.T) {
-	list := regexp.MustCompile(`(?s)\((.*)\)`).FindStringSubmatch(oauthclient.InsertEvent)[1]
-	got := regexp.MustCompile(`\w+`).FindAllString(list, -1)
-	want := slices.DeleteFunc(slices.Clone(clientevent.Columns), func(name string) bool { return name == clientevent.FieldID })
-	slices.Sort(got)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("columns (-want +got):\n%s", diff)
+func TestInsertSQL_NamesEveryColumn(t *testing.T) {
+	for statement, columns := range map[string][]string{
+		oauthclient.InsertEvent: clientevent.Columns,
+		oauthclient.InsertKey:   idempotencykey.Columns,
+	} {
+		list := regexp.MustCompile(`(?s)\((.*)\)`).FindStringSubmatch(statement)[1]
+		got := regexp.MustCompile(`\w+`).FindAllString(list, -1)
+		want := slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return name == "id" })
+		slices.Sort(got)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("columns (-want +got):\n%s", diff)
+		}
 	}
 }
 

@@ -19,6 +19,8 @@ type metrics struct {
 	rotations     *prometheus.CounterVec
 	released      *prometheus.CounterVec
 	verifications *prometheus.CounterVec
+	expired       *prometheus.CounterVec
+	expiredLag    *prometheus.GaugeVec
 }
 
 func newMetrics(registry *prometheus.Registry, version string) metrics {
@@ -46,9 +48,15 @@ func newMetrics(registry *prometheus.Registry, version string) metrics {
 		verifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "clientsd_verifications_total", Help: "Secrets that were looked at, by which of the client's they matched.",
 		}, []string{"match"}),
+		expired: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "clientsd_expired_rows_deleted_total", Help: "Rows that were deleted in the background because they had expired.",
+		}, []string{"table"}),
+		expiredLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "clientsd_expired_rows_lag_seconds", Help: "For how long the oldest row that was to be deleted had been expired when it was found. 0: none was found.",
+		}, []string{"table"}),
 	}
 	registry.MustRegister(
-		build, m.inFlight, m.durations, m.rotations, m.released, m.verifications,
+		build, m.inFlight, m.durations, m.rotations, m.released, m.verifications, m.expired, m.expiredLag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -78,6 +86,13 @@ func (t *Telemetry) Register(r Route) {
 // Verifications counts the secrets with one result of the comparison.
 func (t *Telemetry) Verifications(match string) prometheus.Counter {
 	return t.metrics.verifications.WithLabelValues(match)
+}
+
+// RecordExpired counts the rows of a table that were deleted because they had
+// expired. The lag is for how long the oldest one had been.
+func (t *Telemetry) RecordExpired(table string, deleted int, lag time.Duration) {
+	t.metrics.expired.WithLabelValues(table).Add(float64(deleted))
+	t.metrics.expiredLag.WithLabelValues(table).Set(lag.Seconds())
 }
 
 // count counts a call. For a call that went well it need not search the series.

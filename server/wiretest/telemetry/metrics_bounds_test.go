@@ -83,7 +83,7 @@ func TestMetrics_LabelsAreFixedWords(t *testing.T) {
 	}
 	want := map[string][]string{
 		"code": {"ok"}, "api": {"clientsd", "none", "vigilo", "xeonr", "zitadel"}, "match": {"current", "none", "previous"},
-		"outcome": {"ok"}, "version": {"1.2.3"},
+		"outcome": {"ok"}, "table": {"idempotency_keys"}, "version": {"1.2.3"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
