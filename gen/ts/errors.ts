@@ -44,10 +44,13 @@ export function reason(error: unknown): Reason | undefined {
   return infoOf(error)?.reason;
 }
 
-/** Returns the scope that the access token lacks. Undefined: the call failed for another reason. */
+/**
+ * Returns the scopes that an access token needs for the call, with spaces between them: of several choices the
+ * smallest. Undefined: the call failed for another reason.
+ */
 export function scopeNeeded(error: unknown): string | undefined {
   const info = infoOf(error);
-  return info?.reason === "INSUFFICIENT_SCOPE" ? info.metadata["scope"] : undefined;
+  return info?.reason === "INSUFFICIENT_SCOPE" ? info.metadata["scope"]?.split(",")[0] : undefined;
 }
 
 function infoOf(error: unknown): ErrorInfo | undefined {

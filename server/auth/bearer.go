@@ -72,7 +72,7 @@ func Challenge(err error) string {
 	case errors.As(err, &refused):
 		return fmt.Sprintf("%s, error=%q, error_description=%q", challenge, "invalid_token", refused.Description)
 	case errors.As(err, &lacking):
-		return fmt.Sprintf("%s, error=%q, scope=%q", challenge, "insufficient_scope", lacking.Scope)
+		return challenge + ", " + lacking.challenge()
 	default:
 		return ""
 	}

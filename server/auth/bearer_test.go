@@ -59,9 +59,14 @@ func TestChallengeSaysWhatWouldHelp(t *testing.T) {
 		err  error
 		want string
 	}{
-		"no token":         {auth.ErrNoToken, `Bearer realm="clientsd"`},
-		"a refused token":  {&auth.TokenError{Description: "the access token has expired"}, `Bearer realm="clientsd", error="invalid_token", error_description="the access token has expired"`},
-		"a missing scope":  {&auth.ScopeError{Scope: auth.ScopeRead}, `Bearer realm="clientsd", error="insufficient_scope", scope="oauth:clients:read"`},
+		"no token":           {auth.ErrNoToken, `Bearer realm="clientsd"`},
+		"a refused token":    {&auth.TokenError{Description: "the access token has expired"}, `Bearer realm="clientsd", error="invalid_token", error_description="the access token has expired"`},
+		"a missing scope":    {auth.NewScopeError(nil, []string{auth.ScopeRead}), `Bearer realm="clientsd", error="insufficient_scope", scope="oauth:clients:read"`},
+		"two missing scopes": {auth.NewScopeError(nil, []string{"a", "b"}), `Bearer realm="clientsd", error="insufficient_scope", scope="a b"`},
+		"one of two scopes": {
+			auth.NewScopeError(nil, []string{"a"}, []string{"b"}),
+			`Bearer realm="clientsd", error="insufficient_scope", scope="a", error_description="the access token lacks the scope 'a' or 'b'"`,
+		},
 		"keys unavailable": {auth.ErrKeysUnavailable, ""},
 		"no rule":          {auth.ErrNotAllowed, ""},
 	}

@@ -43,7 +43,7 @@ func scopeError(lacking *ScopeError) *connect.Error {
 	detail, err := connect.NewErrorDetail(&errdetails.ErrorInfo{
 		Reason:   ReasonInsufficientScope,
 		Domain:   "clientsd",
-		Metadata: map[string]string{"scope": lacking.Scope},
+		Metadata: lacking.metadata(),
 	})
 	if err == nil {
 		answer.AddDetail(detail)

@@ -91,17 +91,6 @@ func (e *ThrottledError) Error() string {
 	return "too many bad access tokens came from this address: wait before the next"
 }
 
-// ScopeError means that the access token is good but lacks a scope.
-type ScopeError struct {
-	// Scope is the missing scope.
-	Scope string
-}
-
-// Error names the missing scope.
-func (e *ScopeError) Error() string {
-	return fmt.Sprintf("the access token lacks the scope %q", e.Scope)
-}
-
 // The descriptions of TokenError. Those about a claim are followed by its name: see
 // in.
 const (

@@ -31,8 +31,9 @@ func (i interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		answer, err := next(ctx, req)
 		var lacking *ScopeError
-		if errors.As(err, &lacking) {
-			return nil, challenged(ctx, lacking)
+		if principal, ok := PrincipalFrom(ctx); ok && errors.As(err, &lacking) {
+			rule := i.rules[req.Spec().Procedure]
+			return nil, challenged(ctx, rule.lacking(principal, req.Any(), lacking.Sets[0]...))
 		}
 		return answer, err
 	}

@@ -162,28 +162,33 @@ func TestMiddleware_MissingScopeDetail(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, newConfig(t))
 	header := "Bearer " + goodToken(t, map[string]any{"scope": auth.ScopeRead})
-	want := &errdetails.ErrorInfo{
-		Reason:   "INSUFFICIENT_SCOPE",
-		Domain:   "clientsd",
-		Metadata: map[string]string{"scope": "oauth:clients:manage"},
-	}
 	for protocol, options := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			client := apiv1connect.NewClientsServiceClient(server.Client(), server.URL, bearing(header, options))
 			_, err := client.GetClient(t.Context(), &apiv1.GetClientRequest{IncludeSecret: true})
-			var answer *connect.Error
-			if !errors.As(err, &answer) || len(answer.Details()) != 1 {
-				t.Fatalf("got error %v, want one detail", err)
-			}
-			got, err := answer.Details()[0].Value()
-			if err != nil {
-				t.Fatalf("detail: %v", err)
-			}
-			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
-				t.Errorf("detail (-want +got):\n%s", diff)
-			}
+			wantScopeDetail(t, err, "oauth:clients:read oauth:clients:manage")
+			_, err = client.RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{})
+			wantScopeDetail(t, err, "oauth:clients:rotate,oauth:clients:manage")
 		})
+	}
+}
+
+// wantScopeDetail fails the test unless the one detail of the error has these sets of
+// scopes.
+func wantScopeDetail(t *testing.T, err error, sets string) {
+	t.Helper()
+	var answer *connect.Error
+	if !errors.As(err, &answer) || len(answer.Details()) != 1 {
+		t.Fatalf("got error %v, want one detail", err)
+	}
+	got, err := answer.Details()[0].Value()
+	if err != nil {
+		t.Fatalf("detail: %v", err)
+	}
+	want := &errdetails.ErrorInfo{Reason: "INSUFFICIENT_SCOPE", Domain: "clientsd", Metadata: map[string]string{"scope": sets}}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("detail (-want +got):\n%s", diff)
 	}
 }
 

@@ -29,9 +29,9 @@ type Principal struct {
 }
 
 // HasScope says whether the token was granted exactly this scope. No scope
-// implies another.
+// implies another. A nil Principal has none.
 func (p *Principal) HasScope(scope string) bool {
-	return slices.Contains(p.scopes, scope)
+	return p != nil && slices.Contains(p.scopes, scope)
 }
 
 // PrincipalFrom returns the caller that [Middleware] or [WithPrincipal] put

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
@@ -49,7 +50,7 @@ type Rule struct {
 	Public bool
 	// Scope is the scope every call needs.
 	Scope string
-	// Or is a scope that does as well. Empty: none.
+	// Or is a smaller scope that does as well. Empty: none.
 	Or string
 	// Self allows a call with this message to the holder of a token that was
 	// issued to the client the message is about, with ScopeRotateSelf. Nil: no.
@@ -59,21 +60,37 @@ type Rule struct {
 	Also func(msg any) string
 }
 
-// Alternatives returns the sets of scopes that allow a call. One set is enough.
-// Some sets allow only some calls: see Self and Also. Empty for a public procedure.
+// Alternatives returns the sets of scopes that allow a call, the smallest first. One
+// set is enough. Some sets allow only some calls: see Self and Also. Empty for a
+// public procedure.
 func (r Rule) Alternatives() [][]string {
 	if r.Public {
 		return nil
 	}
-	sets := [][]string{{r.Scope}}
+	sets := r.sets(r.Self != nil)
+	if r.Also != nil {
+		sets = append(sets, r.sets(r.Self != nil, r.Also(nil))...)
+	}
+	return sets
+}
+
+// sets returns the sets of scopes that are enough, the smallest first. self includes
+// the one for the client that the token was issued to. Each set has also too.
+func (r Rule) sets(self bool, also ...string) [][]string {
+	var sets [][]string
+	if self {
+		sets = append(sets, []string{ScopeRotateSelf})
+	}
 	if r.Or != "" {
 		sets = append(sets, []string{r.Or})
 	}
-	if r.Self != nil {
-		sets = append(sets, []string{ScopeRotateSelf})
-	}
-	if r.Also != nil {
-		sets = append(sets, []string{r.Scope, r.Also(nil)})
+	sets = append(sets, []string{r.Scope})
+	for i := range sets {
+		for _, scope := range also {
+			if scope != "" && !slices.Contains(sets[i], scope) {
+				sets[i] = append(sets[i], scope)
+			}
+		}
 	}
 	return sets
 }
@@ -125,8 +142,7 @@ func forSecret(scope string) func(msg any) string {
 
 // Authorise says whether the caller in the context may call the procedure
 // with this message. It returns [ErrNotAllowed] if nobody may, [ErrNoToken] if
-// the context holds no caller, and a [ScopeError] naming the first scope the
-// caller lacks.
+// the context holds no caller, and a [ScopeError] naming every scope that would do.
 func (r Rules) Authorise(ctx context.Context, procedure string, msg any) error {
 	rule, ok := r[procedure]
 	if !ok {
@@ -153,13 +169,24 @@ func (r Rule) opens(principal *Principal, msg any) bool {
 
 func (r Rule) authorise(principal *Principal, msg any) error {
 	if !r.opens(principal, msg) {
-		return &ScopeError{Scope: r.Scope}
+		return r.lacking(principal, msg)
 	}
 	if r.Also == nil {
 		return nil
 	}
 	if scope := r.Also(msg); scope != "" && !principal.HasScope(scope) {
-		return &ScopeError{Scope: scope}
+		return r.lacking(principal, msg)
 	}
 	return nil
+}
+
+// lacking returns the error of a call that the caller's scopes do not allow. Without
+// a message, it names what allows some message. The call needs the scopes of also
+// too.
+func (r Rule) lacking(principal *Principal, msg any, also ...string) *ScopeError {
+	self := r.Self != nil && principal.ClientID != "" && (msg == nil || strings.EqualFold(r.Self(msg), principal.ClientID))
+	if r.Also != nil && msg != nil {
+		also = append(also, r.Also(msg))
+	}
+	return NewScopeError(principal, r.sets(self, also...)...)
 }

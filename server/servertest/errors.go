@@ -129,13 +129,25 @@ func Unauthenticated(token, reason string) CallError {
 	return CallError{connect.CodeUnauthenticated, reason, challenge}
 }
 
-// Denied returns the error of a call whose token lacks a scope.
-func Denied(scope string) CallError {
-	return CallError{
-		Code:      connect.CodePermissionDenied,
-		Message:   fmt.Sprintf("the access token lacks the scope %q", scope),
-		Challenge: fmt.Sprintf(`Bearer realm="clientsd", error="insufficient_scope", scope=%q`, scope),
+// Denied returns the error of a call whose token has nothing of these sets of
+// scopes, the smallest first. Spaces separate the scopes of a set.
+func Denied(sets ...string) CallError { return DeniedFor(sets, sets...) }
+
+// DeniedFor is Denied for a token that lacks only some scopes of the sets.
+func DeniedFor(missing []string, sets ...string) CallError {
+	noun, choices := "scope", make([]string, len(missing))
+	for i, set := range missing {
+		if choices[i] = `"` + strings.ReplaceAll(set, " ", `" and "`) + `"`; strings.Contains(set, " ") {
+			noun = "scopes"
+		}
 	}
+	message := "the access token lacks the " + noun + " " + strings.Join(choices, " or ")
+	message = strings.Replace(message, " or ", ", ", max(0, len(choices)-2))
+	challenge := fmt.Sprintf(`Bearer realm="clientsd", error="insufficient_scope", scope=%q`, sets[0])
+	if len(sets) > 1 {
+		challenge += fmt.Sprintf(", error_description=%q", strings.ReplaceAll(message, `"`, "'"))
+	}
+	return CallError{connect.CodePermissionDenied, message, challenge}
 }
 
 // CallErrorOf reads the error of a call.

@@ -1,7 +1,9 @@
 package servertest
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -14,11 +16,19 @@ import (
 // see.
 var NotFound = Refusal{Code: connect.CodeNotFound, Message: "client not found"}
 
-// A Refusal is why a rotation is refused, whichever API the caller uses. Scope is
-// the scope that the caller lacks.
+// A Refusal is why a rotation is refused, whichever API the caller uses. AnyOf are
+// the sets of scopes of which the caller has none, with commas between them.
 type Refusal struct {
 	Code           connect.Code
-	Message, Scope string
+	Message, AnyOf string
+}
+
+// Lacking is the refusal of a caller that has nothing of these sets of scopes.
+func Lacking(sets ...string) Refusal { return LackingFor(sets, sets...) }
+
+// LackingFor is Lacking for a caller that lacks only some scopes of the sets.
+func LackingFor(missing []string, sets ...string) Refusal {
+	return Refusal{connect.CodePermissionDenied, DeniedFor(missing, sets...).Message, strings.Join(sets, ",")}
 }
 
 // A WireRefusal is a refusal as its caller reads it. Over RPC it has no status.
@@ -65,9 +75,13 @@ var RESTStatus = map[connect.Code]int{
 // Connect.
 func RenderRPC(r Refusal) WireRefusal {
 	answer := WireRefusal{Body: map[string]any{"code": float64(r.Code), "message": r.Message, "details": []any{}}}
+	smallest, _, alternatives := strings.Cut(r.AnyOf, ",")
 	switch {
 	case r.Code == connect.CodePermissionDenied:
-		answer.Challenge = Denied(r.Scope).Challenge
+		answer.Challenge = Denied(smallest).Challenge
+		if alternatives {
+			answer.Challenge += fmt.Sprintf(", error_description=%q", strings.ReplaceAll(r.Message, `"`, "'"))
+		}
 	case r.Code == connect.CodeUnauthenticated && r.Message == NoToken:
 		answer.Challenge = Unauthenticated("", r.Message).Challenge
 	case r.Code == connect.CodeUnauthenticated:
@@ -75,8 +89,8 @@ func RenderRPC(r Refusal) WireRefusal {
 	}
 	if reason := reasons[r.Code]; reason != "" {
 		metadata := map[string]any{}
-		if r.Scope != "" {
-			metadata["scope"] = r.Scope
+		if r.AnyOf != "" {
+			metadata["scope"] = r.AnyOf
 		}
 		answer.Body["details"] = []any{map[string]any{
 			"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "clientsd", "metadata": metadata,
@@ -101,7 +115,7 @@ func RenderVigilo(r Refusal) WireRefusal {
 	case connect.CodeUnauthenticated:
 		return says(http.StatusUnauthorized, `Bearer error="invalid_token"`, "invalid_token", r.Message)
 	case connect.CodePermissionDenied:
-		return says(http.StatusForbidden, `Bearer error="insufficient_scope"`, "invalid_scope", "client does not have required scope 'client:manage'")
+		return says(http.StatusForbidden, `Bearer error="insufficient_scope", scope="client:manage"`, "invalid_scope", "client does not have required scope 'client:manage'")
 	case connect.CodeNotFound:
 		return says(http.StatusUnauthorized, "", "invalid_client", "client does not exist with the given ID")
 	case connect.CodeFailedPrecondition:

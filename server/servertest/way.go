@@ -22,7 +22,7 @@ func VigiloPath(id string) string { return "/client/" + id + "/regenerate-secret
 // A Way is one way to rotate a secret: an API over one of its protocols.
 type Way struct {
 	Name, API string
-	Scopes    []string // each of them allows it
+	Scopes    []string // each of them allows it; the smallest first
 	// Rotate returns either the new secret or the refusal.
 	Rotate func(t testing.TB, s *Server, c Attempt) (secret string, refused WireRefusal)
 	// Render returns a refusal in the words of the API.
@@ -40,10 +40,10 @@ func Ways() []Way {
 	list := []Way{
 		{"Vigilo, /client/", "vigilo", []string{ScopeClientManage}, OverVigilo("/client/"), RenderVigilo},
 		{"Vigilo, /clients/", "vigilo", []string{ScopeClientManage}, OverVigilo("/clients/"), RenderVigilo},
-		{"ZITADEL, REST", "zitadel", []string{ScopeManage, ScopeAppWrite}, OverREST, RenderREST},
+		{"ZITADEL, REST", "zitadel", []string{ScopeAppWrite, ScopeManage}, OverREST, RenderREST},
 	}
 	for _, protocol := range Protocols() {
-		list = append(list, Way{"ZITADEL, " + protocol.Name, "zitadel", []string{ScopeManage, ScopeAppWrite}, OverRPC(protocol), RenderRPC})
+		list = append(list, Way{"ZITADEL, " + protocol.Name, "zitadel", []string{ScopeAppWrite, ScopeManage}, OverRPC(protocol), RenderRPC})
 	}
 	return list
 }

@@ -68,7 +68,7 @@ for (const protocol of ["Connect", "gRPC-Web"]) {
         code: "PermissionDenied",
         violations: [],
         reason: "INSUFFICIENT_SCOPE",
-        scope: "oauth:clients:manage",
+        scope: "oauth:clients:rotate",
       });
     });
 

@@ -78,7 +78,7 @@ for (const [name, createTransport] of Object.entries(transports)) {
         as(service.token("oauth:clients:read")).clients.regenerateSecret({ clientId: unknown }),
       );
       assert.equal(error.code, Code.PermissionDenied);
-      assert.deepEqual([reason(error), scopeNeeded(error)], ["INSUFFICIENT_SCOPE", "oauth:clients:manage"]);
+      assert.deepEqual([reason(error), scopeNeeded(error)], ["INSUFFICIENT_SCOPE", "oauth:clients:rotate"]);
       assert.deepEqual(violations(error), []);
     });
 

@@ -28,7 +28,7 @@ var (
 	errNoClient  = failure{status: http.StatusUnauthorized, Code: "invalid_client", Description: "client does not exist with the given ID"}
 	errPublic    = failure{status: http.StatusForbidden, Code: "unauthorized_client", Description: "client is not type 'confidential'"}
 	errScope     = failure{
-		status: http.StatusForbidden, challenge: `Bearer error="insufficient_scope"`,
+		status: http.StatusForbidden, challenge: `Bearer error="insufficient_scope", scope="client:manage"`,
 		Code: "invalid_scope", Description: "client does not have required scope 'client:manage'",
 	}
 	errInternal = failure{status: http.StatusInternalServerError, Code: "internal_server_error", Description: "failed to regenerate client_secret"}

@@ -100,7 +100,7 @@ func (h *Handler) serve(ctx context.Context, r *http.Request) (oauthclient.Recor
 		return oauthclient.Record{}, err
 	}
 	if !principal.HasScope(auth.ScopeClientManage) {
-		err := &auth.ScopeError{Scope: auth.ScopeClientManage}
+		err := auth.NewScopeError(principal, []string{auth.ScopeClientManage})
 		h.Denied(ctx, principal, err)
 		return oauthclient.Record{}, err
 	}

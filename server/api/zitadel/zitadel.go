@@ -89,7 +89,8 @@ func actingCaller(ctx context.Context) (oauthclient.Caller, error) {
 		return caller, nil
 	}
 	if !caller.Admin {
-		return caller, &auth.ScopeError{Scope: auth.ScopeAdmin}
+		principal, _ := auth.PrincipalFrom(ctx)
+		return caller, auth.NewScopeError(principal, []string{auth.ScopeAdmin})
 	}
 	return caller.In(named), nil
 }

@@ -83,7 +83,7 @@ func TestDeniedCalls_LoggedOncePerCallerAndCounted(t *testing.T) {
 		denialLine{Msg: "denied", Caller: here, Call: listed, Reason: servertest.NoToken},
 		denialLine{Msg: "denied", Caller: here, Call: "zitadel", Reason: servertest.MalformedToken},
 		denialLine{Msg: "denied", Caller: caller, Call: listed, Reason: lacks("oauth:clients:read")},
-		denialLine{Msg: "denied", Caller: caller, Call: rotated, Reason: lacks("oauth:clients:manage")},
+		denialLine{Msg: "denied", Caller: caller, Call: rotated, Reason: servertest.Denied("oauth:clients:rotate", "oauth:clients:manage").Message},
 		denialLine{Msg: "denied", Caller: caller, Call: "vigilo", Reason: lacks(servertest.ScopeClientManage)})
 }
 

@@ -46,7 +46,7 @@ func refusalOf(w servertest.Way, c caller) servertest.Refusal {
 	case c.refused != "":
 		return servertest.Refusal{Code: connect.CodeUnauthenticated, Message: c.refused}
 	case !slices.ContainsFunc(w.Scopes, func(scope string) bool { return slices.Contains(c.grants, scope) }):
-		return servertest.Refusal{Code: connect.CodePermissionDenied, Message: servertest.Denied(w.Scopes[0]).Message, Scope: w.Scopes[0]}
+		return servertest.Lacking(w.Scopes...)
 	case c.foreign:
 		return servertest.NotFound
 	default:

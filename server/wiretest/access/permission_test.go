@@ -3,6 +3,7 @@ package access_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,8 +39,8 @@ var permissions = map[string]permission{
 // permission says who may do something.
 type permission struct {
 	public bool
-	scopes []string // all of them, in the order in which a missing one is told
-	enough string   // one that does instead of all of them, if there is one
+	scopes []string // all of them
+	enough string   // a smaller one that does instead of all of them, if there is one
 	names  named
 }
 
@@ -82,15 +83,26 @@ func (p permission) answer(c caller) servertest.CallError {
 	if c.refused != "" {
 		return servertest.Unauthenticated(c.token, c.refused)
 	}
-	for _, scope := range p.scopes {
-		if !slices.Contains(c.grants, scope) && !slices.Contains(c.grants, p.enough) {
-			return servertest.Denied(scope)
-		}
+	if denied := p.denied(c.grants...); denied != (servertest.CallError{}) {
+		return denied
 	}
 	if c.foreign && p.names == oneClient {
 		return servertest.CallError{Code: connect.CodeNotFound, Message: "client not found"}
 	}
 	return servertest.CallError{}
+}
+
+// denied returns the error of a caller that has these scopes, or none if they do.
+func (p permission) denied(grants ...string) servertest.CallError {
+	missing := slices.DeleteFunc(slices.Clone(p.scopes), func(scope string) bool { return slices.Contains(grants, scope) })
+	switch {
+	case len(missing) == 0 || slices.Contains(grants, p.enough):
+		return servertest.CallError{}
+	case p.enough != "":
+		return servertest.Denied(p.enough, p.scopes[0])
+	default:
+		return servertest.DeniedFor([]string{strings.Join(missing, " ")}, strings.Join(p.scopes, " "))
+	}
 }
 
 // ahead is how far the clock of the server is ahead of the issuer's, so that a

@@ -77,7 +77,7 @@ func TestMissingScope_IsSaidBeforeValidation(t *testing.T) {
 		}
 		invalid := o.JSON(t, "no UUID", "")
 		response, body := s.PostJSON(t, o.Procedure(), token, string(invalid))
-		if message := servertest.Denied(want.scopes[0]).Message; response.StatusCode != http.StatusForbidden || servertest.Object(t, body)["message"] != message {
+		if message := want.denied().Message; response.StatusCode != http.StatusForbidden || servertest.Object(t, body)["message"] != message {
 			t.Errorf("%s: got %s: %s, want %s", o, response.Status, body, message)
 		}
 	}
@@ -140,10 +140,13 @@ func TestSecretReadScope_Configured(t *testing.T) {
 		scopes  []string
 		missing string // empty: the secret is shown
 	}
+	const both = servertest.ScopeRead + " " + servertest.ScopeManage
+	needed := map[string]string{"": both, servertest.ScopeRead: servertest.ScopeRead, "oauth:secrets:read": servertest.ScopeRead + " oauth:secrets:read"}
 	for configured, attempts := range map[string][]attempt{
 		"": {
 			{scopes: []string{servertest.ScopeRead, servertest.ScopeVerify, servertest.ScopeAdmin}, missing: servertest.ScopeManage},
 			{scopes: []string{servertest.ScopeManage}, missing: servertest.ScopeRead},
+			{scopes: []string{servertest.ScopeVerify}, missing: both},
 			{scopes: []string{servertest.ScopeRead, servertest.ScopeManage}, missing: ""},
 		},
 		servertest.ScopeRead: {
@@ -163,7 +166,7 @@ func TestSecretReadScope_Configured(t *testing.T) {
 				&apiv1.GetClientRequest{ClientId: client.GetClientId(), IncludeSecret: true})
 			want, secret := servertest.CallError{}, client.GetClientSecret()
 			if tt.missing != "" {
-				want, secret = servertest.Denied(tt.missing), ""
+				want, secret = servertest.DeniedFor([]string{tt.missing}, needed[configured]), ""
 			}
 			if diff := cmp.Diff(want, servertest.CallErrorOf(err)); diff != "" || got.GetClient().GetClientSecret() != secret {
 				t.Errorf("%q configured, %v in the token: got the secret %q; answer (-want +got):\n%s",

@@ -26,7 +26,7 @@ const (
 	vigiloMethod   = `{"error":"invalid_request","error_description":"only POST is allowed"}`
 
 	invalidToken = `Bearer error="invalid_token"`
-	lackingScope = `Bearer error="insufficient_scope"`
+	lackingScope = `Bearer error="insufficient_scope", scope="client:manage"`
 )
 
 // wantVigilo fails the test unless an answer is exactly this one.

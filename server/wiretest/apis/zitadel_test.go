@@ -119,6 +119,7 @@ func TestZITADEL_OrganisationHeader(t *testing.T) {
 	mine := s.Create(t, servertest.Request()).GetClientId()
 	theirs := s.CreateAs(t, s.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "acme"}), servertest.Request()).GetClientId()
 	caller, administrator := s.Token(t, servertest.AllAPIs...), s.Token(t, servertest.ScopeAppWrite, servertest.ScopeAdmin)
+	noAdmin := servertest.LackingFor([]string{servertest.ScopeAdmin}, servertest.ScopeAppWrite+" "+servertest.ScopeAdmin)
 	rotations := map[string]int64{mine: 1, theirs: 1}
 	for _, tt := range []struct {
 		name, token, organisation, clientID string
@@ -127,16 +128,16 @@ func TestZITADEL_OrganisationHeader(t *testing.T) {
 		{"an empty header", caller, "", mine, servertest.Refusal{}},
 		{"the caller's own organisation", caller, "default", mine, servertest.Refusal{}},
 		{"the caller's own, and a client of another", caller, "default", theirs, servertest.NotFound},
-		{"another organisation and its client", caller, "acme", theirs, lacking(servertest.ScopeAdmin)},
-		{"another organisation and a client of one's own", caller, "acme", mine, lacking(servertest.ScopeAdmin)},
-		{"another organisation and no client", caller, "acme", uuid.NewString(), lacking(servertest.ScopeAdmin)},
-		{"the own organisation in capitals", caller, "DEFAULT", mine, lacking(servertest.ScopeAdmin)},
+		{"another organisation and its client", caller, "acme", theirs, noAdmin},
+		{"another organisation and a client of one's own", caller, "acme", mine, noAdmin},
+		{"another organisation and no client", caller, "acme", uuid.NewString(), noAdmin},
+		{"the own organisation in capitals", caller, "DEFAULT", mine, noAdmin},
 		{"an admin without a header, a client of another organisation", administrator, "", theirs, servertest.NotFound},
 		{"an admin in another organisation", administrator, "acme", theirs, servertest.Refusal{}},
 		{"an admin in another organisation, a client of the own", administrator, "acme", mine, servertest.NotFound},
 		{"an admin in the own organisation", administrator, "default", mine, servertest.Refusal{}},
 		{"an admin in an organisation that does not exist", administrator, "%", theirs, servertest.NotFound},
-		{"an admin who may not rotate", s.Token(t, servertest.ScopeAdmin), "acme", theirs, lacking(servertest.ScopeManage)},
+		{"an admin who may not rotate", s.Token(t, servertest.ScopeAdmin), "acme", theirs, servertest.Lacking(servertest.ScopeAppWrite, servertest.ScopeManage)},
 	} {
 		for _, w := range servertest.Ways() {
 			if w.API != "zitadel" {
@@ -161,10 +162,6 @@ func TestZITADEL_OrganisationHeader(t *testing.T) {
 		ClientID: uuid.MustParse(theirs), Organisation: "acme", ActorOrganisation: "default",
 		SecretVersion: rotations[theirs], RequestID: last.RequestID, API: "zitadel",
 	})
-}
-
-func lacking(scope string) servertest.Refusal {
-	return servertest.Refusal{Code: connect.CodePermissionDenied, Message: servertest.Denied(scope).Message, Scope: scope}
 }
 
 func TestZITADEL_NamesTheInvalidField(t *testing.T) {

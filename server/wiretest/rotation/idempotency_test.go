@@ -131,7 +131,7 @@ func TestIdempotency_RepeatedCallIsAuthorised(t *testing.T) {
 	id := s.Create(t, servertest.Request()).GetClientId()
 	servertest.RotateWithKey(t, clients, "key", servertest.RotateRequest(id))
 	_, err := s.Clients(servertest.ConnectJSON, s.Token(t, servertest.ScopeRead)).RegenerateSecret(servertest.WithIdempotencyKeys(t.Context(), "key"), servertest.RotateRequest(id))
-	servertest.WantError(t, err, connect.CodePermissionDenied, `the access token lacks the scope "oauth:clients:manage"`)
+	servertest.WantError(t, err, connect.CodePermissionDenied, `the access token lacks the scope "oauth:clients:rotate" or "oauth:clients:manage"`)
 	_, err = s.Clients(servertest.ConnectJSON, s.Mint(t, issuer.Grant{Scopes: []string{servertest.ScopeManage}, Organisation: "other"})).
 		RegenerateSecret(servertest.WithIdempotencyKeys(t.Context(), "key"), servertest.RotateRequest(id))
 	servertest.WantError(t, err, connect.CodeNotFound, "client not found")

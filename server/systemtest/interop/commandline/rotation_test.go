@@ -37,7 +37,7 @@ func TestRotation_Refused(t *testing.T) {
 		name, token, clientID string
 		want                  failure
 	}{
-		{"without the scope", s.token(t, "oauth:clients:read"), id, failure{connect.CodePermissionDenied, `the access token lacks the scope "oauth:clients:manage"`}},
+		{"without the scope", s.token(t, "oauth:clients:read"), id, failure{connect.CodePermissionDenied, `the access token lacks the scope "oauth:clients:rotate" or "oauth:clients:manage"`}},
 		{"without a token", "", id, failure{connect.CodeUnauthenticated, "the request carries no access token"}},
 		{"with a wrong token", "wrong", id, failure{connect.CodeUnauthenticated, "the access token is not a well-formed signed JWT"}},
 		{"of an unknown client", token, "550e8400-e29b-41d4-a716-446655440000", failure{connect.CodeNotFound, "client not found"}},

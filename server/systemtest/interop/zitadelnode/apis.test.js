@@ -15,7 +15,7 @@ const refusals = {
     vigilo: ["invalid_token", 401, "the access token is not a well-formed signed JWT"],
   },
   "a token without the scope": {
-    zitadel: [7, 403, 'the access token lacks the scope "oauth:clients:manage"'],
+    zitadel: [7, 403, 'the access token lacks the scope "project.app.write" or "oauth:clients:manage"'],
     vigilo: ["invalid_scope", 403, "client does not have required scope 'client:manage'"],
   },
   "an unknown client": {
