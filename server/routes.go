@@ -24,6 +24,9 @@ import (
 // noAPI stands for the API of a route that belongs to none.
 const noAPI = "none"
 
+// preflight is the route of the question that browsers ask before a call.
+var preflight = reqctx.Route{API: noAPI, Method: "preflight"}
+
 // routes finds the handler of a path. Each handler is mounted with its route,
 // which names the request for metrics, traces, the log and events.
 type routes struct {
@@ -60,6 +63,7 @@ func (s *Server) handler() (http.Handler, error) {
 		Cacheable:     []string{apiv1connect.ClientsServiceGetPublicClientsProcedure},
 		CORSOrigins:   s.config.CORSOrigins,
 		CORSHeaders:   []string{zitadel.OrganisationHeader},
+		Preflight:     preflight,
 		Proxies:       proxies,
 		Observe:       s.telemetry.Middleware(describe),
 		Interceptors:  tracing,
@@ -103,6 +107,7 @@ func (r *routes) mount() error {
 	r.mountHealth()
 	r.mountReflection()
 	r.telemetry.Register(unknown())
+	r.telemetry.Register(telemetry.Route(preflight))
 	if !r.serves(api.Zitadel) {
 		return nil
 	}

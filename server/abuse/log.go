@@ -26,11 +26,11 @@ type Denial struct {
 // others stands for the denials over the bound of kinds.
 var others = Denial{Caller: "others", Reason: "various"}
 
-// Log logs the first denial of a kind immediately, and counts the others of a
-// window for one more line.
-func (f *Failures) Log(ctx context.Context, d Denial) {
+// Log logs the first denial of a kind immediately, with these attributes of it, and
+// counts the others of a window for one more line.
+func (f *Failures) Log(ctx context.Context, d Denial, attributes ...any) {
 	if f.isFirst(d) {
-		f.log.WarnContext(ctx, "denied", "caller", d.Caller, "call", d.Call, "reason", d.Reason)
+		f.log.WarnContext(ctx, "denied", append([]any{"caller", d.Caller, "call", d.Call, "reason", d.Reason}, attributes...)...)
 	}
 }
 

@@ -18,9 +18,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
-	connectcors "connectrpc.com/cors"
 	"connectrpc.com/validate"
-	"github.com/rs/cors"
 
 	"clientsd/server/abuse"
 	"clientsd/server/auth"
@@ -49,6 +47,8 @@ type Config struct {
 	Cacheable []string
 	// CORSOrigins are the origins whose pages may call. Empty: none; "*": all.
 	CORSOrigins []string
+	// Preflight is the route of preflights, to any path.
+	Preflight reqctx.Route
 	// CORSHeaders are request headers that such pages may send, in addition to
 	// those that every API has.
 	CORSHeaders []string
@@ -124,7 +124,7 @@ func (s *Stack) Open(handler http.Handler) http.Handler { return s.limitBody(han
 // Handler wraps the routes with what every request passes first: its id, the
 // observers, the recovery from a panic, CORS and the security headers.
 func (s *Stack) Handler(routes http.Handler) http.Handler {
-	handler := s.recoverPanics(s.cors(s.secureHeaders(routes)))
+	handler := s.recoverPanics(s.secureHeaders(s.cors(routes)))
 	if s.config.Observe != nil {
 		handler = s.config.Observe(handler)
 	}
@@ -154,22 +154,6 @@ func (s *Stack) secureHeaders(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// cors lets pages of the configured origins call. They send tokens in a header,
-// so it never allows the browser's credentials.
-func (s *Stack) cors(next http.Handler) http.Handler {
-	if len(s.config.CORSOrigins) == 0 {
-		return next
-	}
-	own := append([]string{"Authorization", reqctx.IDHeader, reqctx.IdempotencyHeader}, s.config.CORSHeaders...)
-	return cors.New(cors.Options{
-		AllowedOrigins: s.config.CORSOrigins,
-		AllowedMethods: connectcors.AllowedMethods(),
-		AllowedHeaders: append(connectcors.AllowedHeaders(), own...),
-		ExposedHeaders: append(connectcors.ExposedHeaders(), "Www-Authenticate", "Retry-After", reqctx.IDHeader),
-		MaxAge:         int((2 * time.Hour).Seconds()),
-	}).Handler(next)
 }
 
 // MaxTimeout bounds the deadline of a call. It is that of writing an answer.

@@ -179,6 +179,24 @@ func TestMetrics_OtherRequestsByPattern(t *testing.T) {
 	s.Want(t, "clientsd_call_duration_seconds_count", want)
 }
 
+// A preflight is no call: it has a series of its own, whatever it asks about.
+func TestMetrics_Preflights(t *testing.T) {
+	s := servertest.StartWatched(t, func(c *server.Config) { c.CORSOrigins = []string{"https://console.example.com"} })
+	for origin, times := range map[string]int{"https://console.example.com": 2, "https://evil.example": 3} {
+		for range times {
+			request := s.NewRequest(t, servertest.ClientsPath+"GetClient", "", nil)
+			request.Method = http.MethodOptions
+			request.Header.Set("Origin", origin)
+			request.Header.Set("Access-Control-Request-Method", http.MethodPost)
+			servertest.Do(t, request)
+		}
+	}
+	s.Want(t, "clientsd_call_duration_seconds_count", map[string]float64{
+		`{api="none",code="ok",method="preflight"}`:                2,
+		`{api="none",code="permission_denied",method="preflight"}`: 3,
+	})
+}
+
 func TestMetrics_CallsInFlight(t *testing.T) {
 	s := servertest.StartWatched(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
