@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,25 +91,37 @@ func TestCreate_FileExists(t *testing.T) {
 	}
 }
 
-func TestReplace(t *testing.T) {
-	for name, before := range map[string]string{"no file": "", "a file": "old"} {
-		t.Run(name, func(t *testing.T) {
-			folder := t.TempDir()
-			path := filepath.Join(folder, "file")
-			if before != "" {
-				if err := write(before)(path); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := durable.Replace(path, write("new")); err != nil {
-				t.Fatal(err)
-			}
-			wantFiles(t, folder, map[string]string{"file": "new"})
-		})
-	}
+// to returns a function that replaces what it is given by content.
+func to(content string) func([]byte) ([]byte, error) {
+	return func([]byte) ([]byte, error) { return []byte(content), nil }
 }
 
-func TestReplace_ReaderKeepsTheOldFile(t *testing.T) {
+func TestUpdate_ChangesTheContent(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "file")
+	if err := write("old")(path); err != nil {
+		t.Fatal(err)
+	}
+	err := durable.Update(path, func(old []byte) ([]byte, error) { return append(old, " and new"...), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, folder, map[string]string{"file": "old and new"})
+}
+
+func TestUpdate_FileMissing(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "file")
+	if err := durable.Update(path, to("new")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got error %v", err)
+	}
+	if err := durable.CheckUpdate(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got error %v", err)
+	}
+	wantFiles(t, folder, map[string]string{})
+}
+
+func TestUpdate_ReaderKeepsTheOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := write("old")(path); err != nil {
 		t.Fatal(err)
@@ -117,7 +131,7 @@ func TestReplace_ReaderKeepsTheOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	if err := durable.Replace(path, write("new")); err != nil {
+	if err := durable.Update(path, to("new")); err != nil {
 		t.Fatal(err)
 	}
 	got := make([]byte, 8)
@@ -126,7 +140,86 @@ func TestReplace_ReaderKeepsTheOldFile(t *testing.T) {
 	}
 }
 
-func TestPublish_WriteFails(t *testing.T) {
+func TestUpdate_ChangeFails(t *testing.T) {
+	folder, failed := t.TempDir(), errors.New("change has failed")
+	path := filepath.Join(folder, "file")
+	if err := write("old")(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.Update(path, func([]byte) ([]byte, error) { return []byte("new"), failed }); !errors.Is(err, failed) {
+		t.Errorf("got error %v", err)
+	}
+	wantFiles(t, folder, map[string]string{"file": "old"})
+}
+
+// Something that does not know of the lock changes the file: cp, an editor.
+func TestUpdate_FileChangedWithoutTheLock(t *testing.T) {
+	for name, tt := range map[string]struct {
+		meddle func(path string) error
+		want   string
+	}{
+		"written over": {write("theirs"), "theirs"},
+		"replaced": {func(path string) error {
+			return errors.Join(write("two")(path+".theirs"), os.Rename(path+".theirs", path))
+		}, "two"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			path := filepath.Join(folder, "file")
+			if err := write("one")(path); err != nil {
+				t.Fatal(err)
+			}
+			err := durable.Update(path, func([]byte) ([]byte, error) { return []byte("ours"), tt.meddle(path) })
+			if !errors.Is(err, durable.ErrChanged) {
+				t.Errorf("got error %v", err)
+			}
+			wantFiles(t, folder, map[string]string{"file": tt.want})
+		})
+	}
+}
+
+// Kubernetes mounts a Secret as a link to a link to a folder.
+func TestUpdate_ThroughSymlinks(t *testing.T) {
+	folder := t.TempDir()
+	data := filepath.Join(folder, "..2026_11_26")
+	path := filepath.Join(folder, "file")
+	err := errors.Join(os.Mkdir(data, 0o700), write("old")(filepath.Join(data, "file")),
+		os.Symlink("..2026_11_26", filepath.Join(folder, "..data")), os.Symlink("..data/file", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(durable.CheckUpdate(path), durable.Update(path, to("new"))); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, data, map[string]string{"file": "new"})
+	if target, err := os.Readlink(path); err != nil || target != "..data/file" {
+		t.Errorf("the link leads to %q, error %v", target, err)
+	}
+}
+
+// Each of several that change a file concurrently must see the changes before its own.
+func TestUpdate_Concurrently(t *testing.T) {
+	const writers, each = 6, 5
+	folder := t.TempDir()
+	path := filepath.Join(folder, "file")
+	if err := write("")(path); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			for range each {
+				if err := durable.Update(path, func(old []byte) ([]byte, error) { return append(old, '.'), nil }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	wantFiles(t, folder, map[string]string{"file": strings.Repeat(".", writers*each)})
+}
+
+func TestCreate_WriteFails(t *testing.T) {
 	failed := errors.New("write has failed")
 	for name, tt := range map[string]struct {
 		write func(string) error
@@ -136,16 +229,14 @@ func TestPublish_WriteFails(t *testing.T) {
 		"half of the file": {func(path string) error { return errors.Join(write("ha")(path), failed) }, failed},
 		"no file is left":  {func(string) error { return nil }, fs.ErrNotExist},
 	} {
-		for verb, publish := range map[string]func(string, func(string) error) error{"create": durable.Create, "replace": durable.Replace} {
-			t.Run(verb+", "+name, func(t *testing.T) {
-				folder := t.TempDir()
-				err := publish(filepath.Join(folder, "file"), tt.write)
-				if !errors.Is(err, tt.is) || errors.Is(err, durable.ErrNotFlushed) {
-					t.Errorf("got error %v", err)
-				}
-				wantFiles(t, folder, map[string]string{})
-			})
-		}
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			err := durable.Create(filepath.Join(folder, "file"), tt.write)
+			if !errors.Is(err, tt.is) || errors.Is(err, durable.ErrNotFlushed) {
+				t.Errorf("got error %v", err)
+			}
+			wantFiles(t, folder, map[string]string{})
+		})
 	}
 }
 
