@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
+
+	"clientsd/server/secret"
 )
 
 // mountHealth mounts what load balancers ask: /livez, whether the process
@@ -16,11 +19,12 @@ func (r *routes) mountHealth() {
 		_, _ = w.Write([]byte("ok\n"))
 	}))
 	r.mountOpen("GET ", "/readyz", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if reason := r.notReady(req.Context()); reason != "" {
+		reason, remark := r.readiness(req.Context())
+		if reason != "" {
 			http.Error(w, reason, http.StatusServiceUnavailable)
 			return
 		}
-		_, _ = w.Write([]byte("ok\n" + r.remark()))
+		_, _ = w.Write([]byte("ok\n" + remark))
 	}))
 	path, handler := grpchealth.NewHandler(healthChecker{r.Server}, r.stack.OpenOptions())
 	handler = r.stack.Open(handler)
@@ -39,28 +43,34 @@ func (r *routes) mountReflection() {
 	r.mountOpen("", path, r.stack.Open(handler))
 }
 
-// notReady returns why the server cannot work now, or an empty string. Only the
-// log has the cause.
-func (s *Server) notReady(ctx context.Context) string {
+// readiness returns why the server cannot work now, or an empty reason. A remark is
+// for people who look at a server that can work. Only the log has the causes.
+func (s *Server) readiness(ctx context.Context) (reason, remark string) {
 	if s.draining.Load() {
-		return "shutting down"
+		return "shutting down", ""
 	}
 	if err := s.storage.DB.Ping(ctx); err != nil {
 		s.config.Log.ErrorContext(ctx, "not ready", "error", err)
-		return "the database does not answer"
+		return "the database does not answer", ""
 	}
-	if away := s.issuersAway(); away > 0 && away == len(s.remotes) {
-		return "no issuer's keys are loaded: see the log"
+	away := s.issuersAway()
+	if away > 0 && away == len(s.remotes) {
+		return "no issuer's keys are loaded: see the log", ""
 	}
-	return ""
-}
-
-// remark returns what people who look at a server that can work should know, or empty.
-func (s *Server) remark() string {
-	if away := s.issuersAway(); away > 0 {
-		return fmt.Sprintf("but the keys of %d of %d issuers are not loaded, and their tokens are not accepted: see the log\n", away, len(s.remotes))
+	if away > 0 {
+		remark = fmt.Sprintf("but the keys of %d of %d issuers are not loaded, and their tokens are not accepted: see the log\n", away, len(s.remotes))
 	}
-	return ""
+	var keyset *secret.StateError // the keyset logs it
+	switch err := s.storage.Keyset.Check(ctx); {
+	case errors.As(err, &keyset) && len(keyset.Missing) > 0:
+		return "the keyset lacks a key that is in use, and what it has sealed cannot be shown: see the log", ""
+	case keyset != nil:
+		remark += "but the keyset file is not used, and the next start may fail: see the log\n"
+	case err != nil:
+		s.config.Log.ErrorContext(ctx, "not ready", "error", err)
+		return "the database does not answer", ""
+	}
+	return "", remark
 }
 
 // healthChecker answers grpc.health.v1 with the readiness of the whole server:
@@ -74,7 +84,7 @@ func (h healthChecker) Check(ctx context.Context, req *grpchealth.CheckRequest) 
 	if err != nil {
 		return nil, err
 	}
-	if h.server.notReady(ctx) != "" {
+	if reason, _ := h.server.readiness(ctx); reason != "" {
 		resp.Status = grpchealth.StatusNotServing
 	}
 	return resp, nil

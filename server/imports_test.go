@@ -45,7 +45,7 @@ var importRules = []struct {
 	{"server/telemetry", nil, []string{"clientsd", "entgo.io", sqliteDriver, pgxDriver}},
 	{"server/api/openapi/complete", []string{genCode, "server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
 	{"server/reencrypt", []string{entCode, "server/secret", "server/storage", "server/tx"}, []string{connectCode, genCode, httpCode}},
-	{"server/backup", []string{entCode, "server/database", "server/durable", "server/reencrypt", "server/secret", "server/storage", "server/tx"}, []string{connectCode, genCode, httpCode}},
+	{"server/backup", []string{entCode, "server/database", "server/durable", "server/secret", "server/storage", "server/tx"}, []string{connectCode, genCode, httpCode}},
 	{"server/reqctx", []string{"server/auth", "server/oauthclient"}, []string{sqliteDriver, pgxDriver}},
 	{"server/api", []string{"server/oauthclient"}, []string{connectCode, genCode, httpCode, sqliteDriver, pgxDriver}},
 	{"server/api/xeonr", []string{genCode, "server/api", "server/logo", "server/oauthclient", "server/reqctx"}, []string{sqliteDriver, pgxDriver}},

@@ -114,6 +114,7 @@ func (s *Server) runBackground(ctx context.Context) (stop func()) {
 	if s.certificate != nil {
 		running.Go(func() { s.certificate.Run(ctx) })
 	}
+	running.Go(func() { s.storage.Keyset.Run(ctx, s.config.Log) })
 	return func() {
 		cancel()
 		running.Wait()
@@ -150,7 +151,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.storage, err = storage.Open(ctx, s.config.Storage); err != nil {
 		return err
 	}
-	if s.issuer, err = issuer.OpenOrCreate(ctx, issuer.Database{Read: s.storage.DB.Read, Transact: s.storage.DB.Serialise}, s.storage.Keyset); err != nil {
+	if s.issuer, err = issuer.OpenOrCreate(ctx, issuer.Database{
+		Read: s.storage.DB.Read, Transact: s.storage.DB.Serialise, Log: s.config.Log,
+	}, s.storage.Keyset); err != nil {
 		return err
 	}
 	clock, err := s.storage.DB.Clock(ctx, s.config.Clock)

@@ -30,6 +30,7 @@ export type Reason =
   | "CONFLICT"
   | "OUTCOME_UNKNOWN"
   | "SECRET_DAMAGED"
+  | "KEY_NOT_LOADED"
   | (string & {});
 
 /** Returns the fields that break a rule. Empty: the call failed for another reason. */

@@ -26,7 +26,7 @@ func register(t *testing.T, s *storage.Storage, version int64) *ent.OAuthClient 
 	if version > 0 {
 		plain := secret.Generate(secret.DefaultPrefix)
 		digest := secret.DigestOf(id, plain)
-		sealed, err := s.Keyset.Seal(id, digest, plain)
+		sealed, err := sealer(t, s).Seal(id, digest, plain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,6 +37,16 @@ func register(t *testing.T, s *storage.Storage, version int64) *ent.OAuthClient 
 		t.Fatal(err)
 	}
 	return row
+}
+
+// sealer returns the primary key of the keyset.
+func sealer(t *testing.T, s *storage.Storage) secret.Sealer {
+	t.Helper()
+	sealer, err := s.Keyset.Sealer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealer
 }
 
 func execute(t *testing.T, s *storage.Storage, statements ...string) {

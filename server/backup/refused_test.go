@@ -145,8 +145,8 @@ func TestRestore_KeysetLacksAKey(t *testing.T) {
 	path := backupOf(t, s)
 	dir := t.TempDir()
 	_, err = backup.Restore(t.Context(), path, filepath.Join(dir, "clientsd.db"), before, silent)
-	want := "the keyset is not the one this database was created with: it lacks key " + strconv.FormatUint(uint64(key.ID), 10) + ", which has sealed 1 rows"
-	if !errors.Is(err, storage.ErrKeysetWrong) || !strings.HasSuffix(err.Error(), want) {
+	want := "the keyset is older than the data: put its newest copy in its place: it lacks key " + strconv.FormatUint(uint64(key.ID), 10) + ", which has sealed 1 rows"
+	if !errors.Is(err, storage.ErrKeysetOlder) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got error %v", err)
 	}
 	wantAlone(t, dir)

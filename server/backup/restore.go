@@ -8,14 +8,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"entgo.io/ent/dialect"
+
 	"clientsd/server/database"
-	"clientsd/server/reencrypt"
+	"clientsd/server/durable"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
 )
-
-// folderMode keeps a data folder to its owner.
-const folderMode = 0o700
 
 // ErrOccupied reports that there is a database, or a file that one has left behind.
 // SQLite would apply an old WAL to the restored file.
@@ -28,7 +27,7 @@ var ErrOccupied = errors.New("there is a database already: stop its server, move
 //
 // Errors: ErrOccupied; [database.ErrDamaged], [database.ErrForeign] and
 // [database.ErrNewerSchema] if source is no sound database of clientsd;
-// [storage.ErrKeysetWrong]; the end of ctx. Nothing was written then.
+// [storage.ErrKeysetWrong] and [storage.ErrKeysetOlder]; the end of ctx. Nothing was written then.
 func Restore(ctx context.Context, source, target string, keyset *secret.Keyset, progress Progress) (Copy, error) {
 	created, err := restore(ctx, source, target, keyset, progress)
 	if errors.Is(err, ErrExists) { // another process was faster
@@ -55,7 +54,7 @@ func restore(ctx context.Context, source, target string, keyset *secret.Keyset, 
 	if err := checkKeyset(ctx, source, keyset); err != nil {
 		return Copy{}, err
 	}
-	if err := os.MkdirAll(filepath.Dir(target), folderMode); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(target)); err != nil {
 		return Copy{}, err
 	}
 	return publish(ctx, source, target, time.Time{}, progress)
@@ -69,21 +68,9 @@ func checkKeyset(ctx context.Context, path string, keyset *secret.Keyset) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	switch known, err := storage.KnowsKeyset(ctx, db, keyset); {
-	case err != nil:
-		return err
-	case !known:
+	known, err := storage.CheckKeyset(ctx, db, dialect.SQLite, keyset)
+	if err == nil && !known {
 		return database.ErrForeign
 	}
-	usage, err := reencrypt.Usage(ctx, db)
-	if err != nil {
-		return err
-	}
-	for _, key := range keyset.Keys() {
-		delete(usage, key.ID)
-	}
-	for id, rows := range usage {
-		return fmt.Errorf("%w: it lacks key %d, which has sealed %d rows", storage.ErrKeysetWrong, id, rows)
-	}
-	return nil
+	return err
 }

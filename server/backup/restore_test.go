@@ -98,7 +98,7 @@ func TestRestore_OlderSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := s.Keyset.SealCheck()
+	sealed, err := sealer(t, s).SealCheck()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ type Environment struct {
 type dataFlags struct {
 	DataDir     string       `default:"./clientsd-data" help:"Folder of the database, and of the keyset unless --keyset names a file."`
 	DatabaseURL database.URL `placeholder:"URL" help:"PostgreSQL database, postgres://user@host/name, instead of a file in the data folder. Put no password on a command line, which others can see: put the URL into the environment, or the password into PGPASSWORD or ~/.pgpass."`
-	Keyset      string       `env:"CLIENTSD_KEYSET_FILE" placeholder:"FILE" help:"Keyset file, mode 0600. Default: keyset.json in the data folder; required with --database-url. CLIENTSD_KEYSET may hold the keyset itself instead."`
+	Keyset      string       `env:"CLIENTSD_KEYSET_FILE" placeholder:"FILE" help:"Keyset file, mode 0600, or 0640 if the server is in its group. Default: keyset.json in the data folder; required with --database-url. CLIENTSD_KEYSET may hold the keyset itself instead."`
 }
 
 func (f dataFlags) storage(create bool) storage.Config {

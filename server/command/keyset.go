@@ -25,7 +25,7 @@ func (Keyset) Help() string {
     clientsd keyset rekey     may be interrupted and started again
     clientsd keyset prune     keep the old keyset for old backups of the database
 
-All commands work while servers run. A running server follows the keyset file.`
+All commands work while servers run. A running server follows the keyset file. Run them as the user of the server or as root: the file keeps its owner, group and mode.`
 }
 
 // waitForReaders waits until no server seals with the old content of the keyset.
@@ -37,6 +37,15 @@ func waitForReaders(env *Environment, keyset *secret.Keyset) error {
 // withStorage opens storage that exists, and closes it after body.
 func (f dataFlags) withStorage(env *Environment, body func(*storage.Storage) error) error {
 	return withConfig(env, f.storage(false), body)
+}
+
+// withKeysetFile is withStorage for a command that changes the keyset file. It refuses
+// first if the file would get another owner, whose server could not read it.
+func (f dataFlags) withKeysetFile(env *Environment, body func(*storage.Storage) error) error {
+	if err := f.storage(false).CheckKeysetOwner(); err != nil {
+		return err
+	}
+	return f.withStorage(env, body)
 }
 
 func withConfig(env *Environment, config storage.Config, body func(*storage.Storage) error) (err error) {

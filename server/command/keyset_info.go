@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"text/tabwriter"
 
-	"clientsd/server/reencrypt"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
 )
@@ -17,7 +16,7 @@ func (c KeysetInfo) Run(env *Environment) error {
 	config := c.storage(false)
 	config.RestorePolicy = storage.IgnoreRestored
 	return withConfig(env, config, func(s *storage.Storage) error {
-		usage, err := reencrypt.Usage(env.Context, s.DB.Read)
+		usage, err := storage.SealedRows(env.Context, s.DB.Read)
 		if err != nil {
 			return err
 		}

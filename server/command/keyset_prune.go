@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"clientsd/server/reencrypt"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
 )
@@ -15,17 +14,21 @@ type KeysetPrune struct{ dataFlags }
 // Run removes the keys that seal nothing. For each other old key it prints how many
 // rows still need it.
 func (c KeysetPrune) Run(env *Environment) error {
-	return c.withStorage(env, func(s *storage.Storage) error {
+	return c.withKeysetFile(env, func(s *storage.Storage) error {
 		if err := waitForReaders(env, s.Keyset); err != nil {
 			return err
 		}
-		usage, err := reencrypt.Usage(env.Context, s.DB.Read)
+		usage, err := storage.SealedRows(env.Context, s.DB.Read)
 		if err != nil {
 			return err
 		}
 		unused := unusedKeys(env, s.Keyset.Keys(), usage)
 		if len(unused) == 0 {
 			_, err = fmt.Fprintln(env.Stdout, "no key can be removed")
+			return err
+		}
+		// First the record: a key in the keyset need not be in use, but the reverse.
+		if err := storage.ForgetKeys(env.Context, s.DB.Transact, unused...); err != nil {
 			return err
 		}
 		if err := s.Keyset.Remove(unused...); err != nil {

@@ -11,7 +11,7 @@ type KeysetRotate struct{ dataFlags }
 
 // Run adds a key to the keyset file, and prints the next steps.
 func (c KeysetRotate) Run(env *Environment) error {
-	return c.withStorage(env, func(s *storage.Storage) error {
+	return c.withKeysetFile(env, func(s *storage.Storage) error {
 		key, err := s.Keyset.Rotate()
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -126,6 +127,53 @@ func TestKeysetPrune_KeyInUse(t *testing.T) {
 	want := fmt.Sprintf("key %d stays, 2 rows are sealed with it: clientsd keyset rekey first\n", old)
 	if err != nil || !strings.HasSuffix(stderr.String(), want) {
 		t.Errorf("got %q, error %v, want %q", stderr.String(), err, want)
+	}
+}
+
+// untilWaiting calls stop when a command says that it waits.
+type untilWaiting struct{ stop func() }
+
+func (w untilWaiting) Write(p []byte) (int, error) {
+	if bytes.HasPrefix(p, []byte("waiting until every running server uses the keyset")) {
+		w.stop()
+	}
+	return len(p), nil
+}
+
+// A server may still seal with a key that is no longer the primary one. What it seals
+// would be missed by rekey, and lost by prune.
+func TestKeyset_RekeyAndPruneWaitForServers(t *testing.T) {
+	dir, _ := firstRun(t)
+	var rotate command.KeysetRotate
+	var rekey command.KeysetRekey
+	var prune command.KeysetPrune
+	rotate.DataDir, rekey.DataDir, prune.DataDir = dir, dir, dir
+	if _, err := said(t, rotate.Run); err != nil {
+		t.Fatal(err)
+	}
+	age(t, dir)
+	if _, err := said(t, rekey.Run); err != nil { // so that there is something to prune
+		t.Fatal(err)
+	}
+	if _, err := said(t, rotate.Run); err != nil { // just now
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "keyset.json")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, run := range map[string]func(*command.Environment) error{"rekey": rekey.Run, "prune": prune.Run} {
+		ctx, stop := context.WithCancel(t.Context())
+		var stdout bytes.Buffer
+		err := run(&command.Environment{Context: ctx, Stdout: &stdout, Stderr: untilWaiting{stop}})
+		if err == nil || err.Error() != "wait for running servers: context canceled" || stdout.Len() > 0 {
+			t.Errorf("%s: got %q, error %v", name, &stdout, err)
+		}
+		stop()
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the keyset has changed, error %v", err)
 	}
 }
 

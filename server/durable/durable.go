@@ -189,10 +189,3 @@ func flush(path string) error {
 	}
 	return errors.Join(fsync(file), file.Close())
 }
-
-// Replace puts a file in the place of path, if there is one. Whoever opens path
-// gets the old file or the new one, never half of either. The rest is as with
-// Create.
-func Replace(path string, write func(scratch string) error) error {
-	return publish(path, owner{}, write, os.Rename)
-}

@@ -35,7 +35,7 @@ func OpenOrCreate(ctx context.Context, db Database, keyset *secret.Keyset) (*Iss
 // issuer is a URN: the service does not know under which URL its callers reach
 // it, and tokens must stay valid when that changes.
 func createFirst(ctx context.Context, db Database, keyset *secret.Keyset) error {
-	key, err := newKey(keyset, uuid.New().URN())
+	key, err := newKey(ctx, keyset, uuid.New().URN())
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func createFirst(ctx context.Context, db Database, keyset *secret.Keyset) error 
 // Rotate makes a new key, which signs from now on. Tokens that were signed
 // before stay valid until they expire; keys without such tokens are removed.
 func (i *Issuer) Rotate(ctx context.Context) (keyID string, err error) {
-	key, err := newKey(i.keyset, i.Name())
+	key, err := newKey(ctx, i.keyset, i.Name())
 	if err != nil {
 		return "", fmt.Errorf("rotate signing key: %w", err)
 	}
@@ -95,7 +95,11 @@ func insert(ctx context.Context, tx *ent.Tx, key ent.SigningKey) error {
 		Exec(ctx)
 }
 
-func newKey(keyset *secret.Keyset, issuer string) (ent.SigningKey, error) {
+func newKey(ctx context.Context, keyset *secret.Keyset, issuer string) (ent.SigningKey, error) {
+	sealer, err := keyset.Sealer(ctx)
+	if err != nil {
+		return ent.SigningKey{}, err
+	}
 	private, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
 		return ent.SigningKey{}, err
@@ -109,7 +113,7 @@ func newKey(keyset *secret.Keyset, issuer string) (ent.SigningKey, error) {
 		return ent.SigningKey{}, err
 	}
 	keyID := uuid.NewString()
-	sealed, err := keyset.SealSigningKey(keyID, encoded)
+	sealed, err := sealer.SealSigningKey(keyID, encoded)
 	return ent.SigningKey{
 		ID:            keyID,
 		Issuer:        issuer,

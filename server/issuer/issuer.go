@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,8 @@ const (
 	missInterval = time.Second
 	// listInterval is how old the known keys may be.
 	listInterval = 10 * time.Second
+	// logInterval bounds how often the log says that the keys cannot be read again.
+	logInterval = time.Minute
 )
 
 // ErrNoKey says that the database holds no signing key yet.
@@ -39,6 +42,8 @@ type Database struct {
 	Read *ent.Client
 	// Transact runs transactions whose outcome is as if they ran one by one.
 	Transact tx.Transactor
+	// Log receives why the keys could not be read again. Nil: slog.Default.
+	Log *slog.Logger
 }
 
 // An Issuer signs access tokens and knows the keys they are verified with. Keys
@@ -49,14 +54,19 @@ type Issuer struct {
 	keyset     *secret.Keyset
 	current    atomic.Pointer[keys]
 	missLimit  rate.Sometimes
+	logLimit   rate.Sometimes
 	refreshing sync.Mutex // held while keys that are too old are replaced
 }
 
 // Open loads the signing keys; the newest one signs.
 //
-// Errors: ErrNoKey; [secret.ErrDamaged] if a key does not open.
+// Errors: ErrNoKey; [secret.ErrDamaged] or [*secret.UnknownKeyError] if a key does not
+// open.
 func Open(ctx context.Context, db Database, keyset *secret.Keyset) (*Issuer, error) {
-	i := &Issuer{db: db, keyset: keyset, missLimit: rate.Sometimes{Interval: missInterval}}
+	if db.Log == nil {
+		db.Log = slog.Default()
+	}
+	i := &Issuer{db: db, keyset: keyset, missLimit: rate.Sometimes{Interval: missInterval}, logLimit: rate.Sometimes{Interval: logInterval}}
 	if err := i.reload(ctx); err != nil {
 		return nil, err
 	}
@@ -75,7 +85,7 @@ func (i *Issuer) Key(ctx context.Context, keyID string) *rsa.PublicKey {
 	// Who gives up waiting must not make the key unknown to the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), missInterval)
 	defer cancel()
-	i.missLimit.Do(func() { _ = i.reload(ctx) }) // the keys that are known still verify
+	i.missLimit.Do(func() { i.refresh(ctx) })
 	return i.current.Load().valid(keyID)
 }
 
@@ -93,11 +103,22 @@ func (i *Issuer) JWKS(ctx context.Context) []byte {
 func (i *Issuer) latest(ctx context.Context) *keys {
 	if time.Since(i.current.Load().loaded) > listInterval && i.refreshing.TryLock() {
 		defer i.refreshing.Unlock()
-		_ = i.reload(ctx) // the keys that are known still verify
+		i.refresh(ctx)
 	}
 	return i.current.Load()
 }
 
+// refresh reads the keys again. If it cannot, the keys that are known still verify.
+func (i *Issuer) refresh(ctx context.Context) {
+	if err := i.reload(ctx); err != nil {
+		i.logLimit.Do(func() {
+			i.db.Log.ErrorContext(ctx, "the signing keys of the built-in issuer could not be read again", "error", err)
+		})
+	}
+}
+
+// reload reads the keys. If the newest private key does not open, the public ones
+// are known all the same: tokens that another process signs with it verify.
 func (i *Issuer) reload(ctx context.Context) error {
 	begun := time.Now()
 	rows, err := i.db.Read.SigningKey.Query().Order(signingkey.ByCreatedAt(), signingkey.ByID()).All(ctx)
@@ -112,5 +133,8 @@ func (i *Issuer) reload(ctx context.Context) error {
 		return fmt.Errorf("load signing keys: %w", err)
 	}
 	i.current.Store(loaded)
+	if loaded.privateErr != nil {
+		return fmt.Errorf("load signing keys: %w", loaded.privateErr)
+	}
 	return nil
 }

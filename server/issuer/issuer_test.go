@@ -6,7 +6,11 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -160,8 +164,51 @@ func TestOpen_DamagedKey(t *testing.T) {
 	}
 	db, keyset := newDatabase(t)
 	create(t, db, keyset)
-	if _, err := issuer.Open(t.Context(), keysOf(db), newKeyset(t)); !errors.Is(err, secret.ErrDamaged) {
+	var unknown *secret.UnknownKeyError
+	if _, err := issuer.Open(t.Context(), keysOf(db), newKeyset(t)); !errors.As(err, &unknown) || unknown.ID != keyset.Primary() {
 		t.Errorf("with another keyset: got error %v", err)
+	}
+}
+
+// A server may lack the key of the keyset that has sealed a new signing key. Tokens
+// that are signed with it verify all the same, but the server signs none.
+func TestKey_PrivateKeyDoesNotOpen(t *testing.T) {
+	opened := storagetest.Open(t)
+	content, err := os.ReadFile(opened.KeysetFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	older, err := secret.ParseKeyset(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logs bytes.Buffer
+	db := issuer.Database{Read: opened.DB.Read, Transact: opened.DB.Serialise, Log: slog.New(slog.NewTextHandler(&logs, nil))}
+	here, err := issuer.OpenOrCreate(t.Context(), db, older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := opened.Keyset.Rotate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := issuer.Open(t.Context(), db, opened.Keyset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyID, err := elsewhere.Rotate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if here.Key(t.Context(), keyID) == nil {
+		t.Error("the new key is not known")
+	}
+	want := fmt.Sprintf("key %s: sealed with key %d, which the keyset does not have", keyID, key.ID)
+	if !strings.Contains(logs.String(), "level=ERROR") || !strings.Contains(logs.String(), want) {
+		t.Errorf("the log says %s", &logs)
+	}
+	if token, err := here.Mint(t.Context(), grant()); token != "" || err == nil || err.Error() != "mint token: "+want {
+		t.Errorf("got %q, error %v", token, err)
 	}
 }
 

@@ -22,9 +22,11 @@ type keys struct {
 	name    string
 	newest  *ent.SigningKey
 	private *rsa.PrivateKey
-	public  map[string]publicKey
-	jwks    []byte
-	loaded  time.Time
+	// privateErr says why private is nil.
+	privateErr error
+	public     map[string]publicKey
+	jwks       []byte
+	loaded     time.Time
 }
 
 // publicKey verifies until the last token it has signed has expired.
@@ -60,10 +62,8 @@ func newKeys(rows []*ent.SigningKey, keyset *secret.Keyset, loaded time.Time) (*
 		k.public[row.ID] = key
 		document.Keys = append(document.Keys, jose.JSONWebKey{Key: key.key, KeyID: row.ID, Algorithm: string(jose.RS256), Use: "sig"})
 	}
+	k.private, k.privateErr = openPrivate(newest, keyset)
 	var err error
-	if k.private, err = openPrivate(newest, keyset); err != nil {
-		return nil, err
-	}
 	k.jwks, err = json.Marshal(document)
 	return k, err
 }

@@ -74,6 +74,9 @@ func (i *Issuer) Mint(ctx context.Context, grant Grant) (string, error) {
 func (i *Issuer) reserve(ctx context.Context, expiry time.Time) (*keys, error) {
 	for {
 		signing := i.current.Load()
+		if signing.privateErr != nil {
+			return nil, signing.privateErr
+		}
 		if until := signing.newest.TokensUntil; until != nil && !expiry.After(*until) {
 			return signing, nil
 		}

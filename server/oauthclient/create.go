@@ -51,7 +51,7 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 	generated := newSecret{}
 	if in.Confidential {
 		var err error
-		if generated, err = s.generateSecret(id); err != nil {
+		if generated, err = s.generateSecret(ctx, id); err != nil {
 			return Record{}, err
 		}
 	}

@@ -90,6 +90,9 @@ var (
 	// ErrDamagedSecret reports that this client's secret cannot be shown. The secret
 	// still verifies, and a rotation replaces it with a sound one.
 	ErrDamagedSecret = &Error{Code: Damaged, Reason: "SECRET_DAMAGED", Message: "the stored secret is damaged: rotate it"}
+	// ErrKeyNotLoaded reports that this server cannot show a secret, or read a page
+	// token, because its keyset lacks the key. Another server may have it.
+	ErrKeyNotLoaded = &Error{Code: Unavailable, Reason: "KEY_NOT_LOADED", Message: "this server lacks a key of the keyset that the call needs: try again; nothing is damaged"}
 )
 
 // Failures of the database that a caller can act on.

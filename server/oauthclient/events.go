@@ -70,7 +70,7 @@ func (s *Store) Events(ctx context.Context, caller Caller, in EventsInput) (Even
 		clientevent.Organisation(caller.Organisation),
 	)
 	if in.PageToken != "" {
-		cursor, err := s.openPageToken(in.PageToken, eventCursorSize, in.boundTo(caller))
+		cursor, err := s.openPageToken(ctx, in.PageToken, eventCursorSize, in.boundTo(caller))
 		if err != nil {
 			return EventPage{}, err
 		}
@@ -88,7 +88,7 @@ func (s *Store) Events(ctx context.Context, caller Caller, in EventsInput) (Even
 	}
 	rows = rows[:in.PageSize]
 	cursor := binary.BigEndian.AppendUint64(nil, uint64(rows[len(rows)-1].ID)) //nolint:gosec // ids count up from 1
-	next, err := s.pageToken(cursor, in.boundTo(caller))
+	next, err := s.pageToken(ctx, cursor, in.boundTo(caller))
 	return EventPage{Events: rows, Next: next}, err
 }
 

@@ -35,7 +35,7 @@ type Page struct {
 // Errors: Invalid for a page token that belongs to another organisation or
 // selection.
 func (s *Store) List(ctx context.Context, caller Caller, in ListInput) (Page, error) {
-	selection, err := s.selection(caller, in)
+	selection, err := s.selection(ctx, caller, in)
 	if err != nil {
 		return Page{}, err
 	}
@@ -52,11 +52,11 @@ func (s *Store) List(ctx context.Context, caller Caller, in ListInput) (Page, er
 		return Page{Clients: rows}, nil
 	}
 	rows = rows[:in.PageSize]
-	next, err := s.pageToken(cursorOf(rows[len(rows)-1]), in.boundTo(caller))
+	next, err := s.pageToken(ctx, cursorOf(rows[len(rows)-1]), in.boundTo(caller))
 	return Page{Clients: rows, Next: next}, err
 }
 
-func (s *Store) selection(caller Caller, in ListInput) ([]predicate.OAuthClient, error) {
+func (s *Store) selection(ctx context.Context, caller Caller, in ListInput) ([]predicate.OAuthClient, error) {
 	selection := []predicate.OAuthClient{oauthclient.Organisation(caller.Organisation)}
 	if in.ApplicationID != "" {
 		selection = append(selection, oauthclient.ApplicationID(in.ApplicationID))
@@ -64,7 +64,7 @@ func (s *Store) selection(caller Caller, in ListInput) ([]predicate.OAuthClient,
 	if in.PageToken == "" {
 		return selection, nil
 	}
-	cursor, err := s.openPageToken(in.PageToken, listCursorSize, in.boundTo(caller))
+	cursor, err := s.openPageToken(ctx, in.PageToken, listCursorSize, in.boundTo(caller))
 	if err != nil {
 		return nil, err
 	}

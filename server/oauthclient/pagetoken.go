@@ -1,8 +1,11 @@
 package oauthclient
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
+
+	"clientsd/server/secret"
 )
 
 // errPageToken reports a token of another query, or one that we have not made.
@@ -14,17 +17,29 @@ var errPageToken = NewInvalid(Violation{
 
 // pageToken seals a cursor, which names the last entry of a page. A caller can
 // neither make a token nor use it for another query.
-func (s *Store) pageToken(cursor []byte, boundTo []string) (string, error) {
-	sealed, err := s.keyset.SealPageToken(cursor, boundTo...)
+func (s *Store) pageToken(ctx context.Context, cursor []byte, boundTo []string) (string, error) {
+	sealer, err := s.keyset.Sealer(ctx)
+	if err != nil {
+		return "", s.toError("seal page token", err)
+	}
+	sealed, err := sealer.SealPageToken(cursor, boundTo...)
 	return base64.RawURLEncoding.EncodeToString(sealed), err
 }
 
 // openPageToken returns the cursor in a token of the same query.
-func (s *Store) openPageToken(token string, size int, boundTo []string) ([]byte, error) {
+func (s *Store) openPageToken(ctx context.Context, token string, size int, boundTo []string) ([]byte, error) {
 	sealed, decodeErr := base64.RawURLEncoding.Strict().DecodeString(token)
-	cursor, openErr := s.keyset.OpenPageToken(sealed, boundTo...)
-	if errors.Join(decodeErr, openErr) != nil || len(cursor) != size {
+	if decodeErr != nil {
 		return nil, errPageToken
 	}
-	return cursor, nil
+	cursor, err := s.keyset.OpenPageToken(sealed, boundTo...)
+	err = s.keyError(ctx, err)
+	switch {
+	case err == nil && len(cursor) == size:
+		return cursor, nil
+	case err == nil || errors.Is(err, secret.ErrDamaged) || errors.Is(err, ErrDamagedSecret):
+		return nil, errPageToken
+	default: // another server may have made it
+		return nil, s.toError("open page token", err)
+	}
 }

@@ -24,8 +24,12 @@ func FuzzPageToken(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	shorter, shorterErr := w.storage.Keyset.SealPageToken([]byte("short"), "acme", "")
-	other, otherErr := w.storage.Keyset.SealPageToken(make([]byte, 24), "other", "")
+	sealer, err := w.storage.Keyset.Sealer(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	shorter, shorterErr := sealer.SealPageToken([]byte("short"), "acme", "")
+	other, otherErr := sealer.SealPageToken(make([]byte, 24), "other", "")
 	if err := errors.Join(shorterErr, otherErr); err != nil {
 		f.Fatal(err)
 	}

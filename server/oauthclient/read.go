@@ -42,7 +42,7 @@ func (s *Store) Get(ctx context.Context, caller Caller, id uuid.UUID) (Record, e
 // GetWithSecret returns a client with its current secret, if it has one. The event
 // of the release is committed before the secret leaves this package.
 //
-// Errors: ErrNotFound; ErrDamagedSecret.
+// Errors: ErrNotFound; ErrDamagedSecret; ErrKeyNotLoaded.
 func (s *Store) GetWithSecret(ctx context.Context, caller Caller, id uuid.UUID) (Record, error) {
 	record := Record{}
 	err := s.inTx(ctx, "get client with secret", func(ctx context.Context, tx *ent.Tx) (err error) {

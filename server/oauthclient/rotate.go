@@ -52,8 +52,7 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 	if err := s.validateRotation(in); err != nil {
 		return Record{}, err
 	}
-	// Before the transaction begins: other writers wait for that one.
-	generated, err := s.generateSecret(in.ClientID)
+	generated, err := s.generateSecret(ctx, in.ClientID)
 	if err != nil {
 		return Record{}, err
 	}

@@ -97,7 +97,7 @@ func (s *Store) inTx(ctx context.Context, verb string, body tx.Body) error {
 		// The faster call has ended by now: this one repeats it.
 		err = s.transact(ctx, body)
 	}
-	return s.toError(verb, err)
+	return s.toError(verb, s.keyError(ctx, err))
 }
 
 // A newSecret is a secret that no row has yet, and what the row keeps of it.
@@ -106,22 +106,46 @@ type newSecret struct {
 	digest, sealed []byte
 }
 
-// generateSecret makes a secret for a client.
-func (s *Store) generateSecret(clientID uuid.UUID) (newSecret, error) {
+// generateSecret makes a secret for a client. Call it before a transaction begins:
+// other writers wait for that one, and the key may have to be recorded.
+func (s *Store) generateSecret(ctx context.Context, clientID uuid.UUID) (newSecret, error) {
+	sealer, err := s.keyset.Sealer(ctx)
+	if err != nil {
+		return newSecret{}, s.toError("seal secret", err)
+	}
 	plain := secret.Generate(s.prefix)
 	digest := secret.DigestOf(clientID, plain)
-	sealed, err := s.keyset.Seal(clientID, digest, plain)
+	sealed, err := sealer.Seal(clientID, digest, plain)
 	if err != nil {
 		return newSecret{}, fmt.Errorf("seal secret: %w", err)
 	}
 	return newSecret{plain: plain, digest: digest[:], sealed: sealed}, nil
 }
 
-// open returns the secret on a row, or ErrDamagedSecret.
+// open returns the secret on a row. Errors: ErrDamagedSecret; one for keyError.
 func (s *Store) open(row *Client) (secret.Secret, error) {
 	plain, err := s.keyset.Open(row.ID, row.SecretDigest, row.SecretSealed)
 	if errors.Is(err, secret.ErrDamaged) {
 		return secret.Secret{}, ErrDamagedSecret
 	}
 	return plain, err
+}
+
+// keyError returns ErrKeyNotLoaded for what this server cannot open because it lacks
+// a key that is in use. A key that is not in use is damage: no key of this database
+// ever had that id. It reads the database, so it must not run inside a transaction.
+func (s *Store) keyError(ctx context.Context, err error) error {
+	var unknown *secret.UnknownKeyError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	inUse, listErr := s.keyset.IsInUse(ctx, unknown.ID)
+	switch {
+	case listErr != nil:
+		return listErr
+	case inUse:
+		return fmt.Errorf("%w: %w", ErrKeyNotLoaded, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrDamagedSecret, err)
+	}
 }

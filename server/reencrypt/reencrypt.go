@@ -1,5 +1,5 @@
 // Package reencrypt seals everything in a database with the primary key of its
-// keyset, and counts the rows that each key has sealed.
+// keyset.
 //
 // It owns the loop over the rows, a transaction for each batch of clients. It runs
 // alongside servers, can be interrupted and started again at any time, and skips
@@ -19,7 +19,6 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/oauthclient"
-	"clientsd/ent/signingkey"
 	"clientsd/server/secret"
 	"clientsd/server/storage"
 	"clientsd/server/tx"
@@ -33,13 +32,14 @@ const batchSize = 200
 type Result struct {
 	// Resealed counts the rows that the run has sealed with the primary key.
 	Resealed int
-	// Damaged holds the clients whose secret does not open with any key. The secret
-	// still verifies, and a rotation replaces it.
+	// Damaged holds the clients whose secret does not open with any key that is in
+	// use. The secret still verifies, and a rotation replaces it.
 	Damaged []uuid.UUID
 }
 
 // Run seals with the primary key everything that another key has sealed. It calls
-// progress with the number of clients since the last call.
+// progress with the number of clients since the last call. It fails with a
+// [*secret.UnknownKeyError] if another process uses a key that the keyset lacks.
 func Run(ctx context.Context, read *ent.Client, transact tx.Transactor, keyset *secret.Keyset, progress func(clients int)) (Result, error) {
 	var result Result
 	columns := []string{oauthclient.FieldSecretDigest, oauthclient.FieldSecretSealed}
@@ -54,10 +54,13 @@ func Run(ctx context.Context, read *ent.Client, transact tx.Transactor, keyset *
 		progress(clients)
 	}
 	resealed := 0
-	err := transact(ctx, func(ctx context.Context, tx *ent.Tx) (err error) {
-		resealed, err = resealKeys(ctx, tx, keyset)
-		return err
-	})
+	sealer, err := keyset.Sealer(ctx)
+	if err == nil {
+		err = transact(ctx, func(ctx context.Context, tx *ent.Tx) (err error) {
+			resealed, err = resealKeys(ctx, tx, keyset, sealer)
+			return err
+		})
+	}
 	if err != nil {
 		return result, fmt.Errorf("reseal signing keys: %w", err)
 	}
@@ -67,17 +70,21 @@ func Run(ctx context.Context, read *ent.Client, transact tx.Transactor, keyset *
 
 // addClients reseals a page of clients in one transaction.
 func (r *Result) addClients(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset, page []*ent.OAuthClient) error {
+	sealer, err := keyset.Sealer(ctx)
+	if err != nil {
+		return err
+	}
 	page = slices.DeleteFunc(page, func(row *ent.OAuthClient) bool {
-		return len(row.SecretSealed) == 0 || isPrimary(keyset, row.SecretSealed)
+		return len(row.SecretSealed) == 0 || isSealedBy(sealer, row.SecretSealed)
 	})
 	if len(page) == 0 {
 		return nil
 	}
 	var done Result
-	err := transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
+	err = transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
 		done = Result{} // the transaction may run again
 		for _, row := range page {
-			if err := done.addClient(ctx, tx, keyset, row); err != nil {
+			if err := done.addClient(ctx, tx, keyset, sealer, row); err != nil {
 				return err
 			}
 		}
@@ -91,15 +98,16 @@ func (r *Result) addClients(ctx context.Context, transact tx.Transactor, keyset 
 	return nil
 }
 
-func (r *Result) addClient(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, row *ent.OAuthClient) error {
+func (r *Result) addClient(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, sealer secret.Sealer, row *ent.OAuthClient) error {
 	plain, err := keyset.Open(row.ID, row.SecretDigest, row.SecretSealed)
-	if errors.Is(err, secret.ErrDamaged) {
-		r.Damaged = append(r.Damaged, row.ID)
-		return nil
-	} else if err != nil {
+	if err != nil {
+		damaged, err := isDamage(ctx, keyset, err)
+		if damaged {
+			r.Damaged = append(r.Damaged, row.ID)
+		}
 		return err
 	}
-	sealed, err := keyset.Seal(row.ID, secret.DigestOf(row.ID, plain), plain)
+	sealed, err := sealer.Seal(row.ID, secret.DigestOf(row.ID, plain), plain)
 	if err != nil {
 		return err
 	}
@@ -113,22 +121,39 @@ func (r *Result) addClient(ctx context.Context, tx *ent.Tx, keyset *secret.Keyse
 	return err
 }
 
+// isDamage reports whether data does not open although no key in use is missing. It
+// returns every other error.
+func isDamage(ctx context.Context, keyset *secret.Keyset, err error) (bool, error) {
+	var unknown *secret.UnknownKeyError
+	switch {
+	case errors.Is(err, secret.ErrDamaged):
+		return true, nil
+	case !errors.As(err, &unknown):
+		return false, err
+	}
+	inUse, listErr := keyset.IsInUse(ctx, unknown.ID)
+	if listErr != nil || inUse {
+		return false, errors.Join(err, listErr)
+	}
+	return true, nil
+}
+
 // resealKeys reseals the signing keys and the keyset check. It returns how many
 // signing keys it has changed.
-func resealKeys(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset) (resealed int, err error) {
+func resealKeys(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset, sealer secret.Sealer) (resealed int, err error) {
 	rows, err := tx.SigningKey.Query().All(ctx)
 	if err != nil {
 		return 0, err
 	}
 	for _, row := range rows {
-		if isPrimary(keyset, row.PrivateSealed) {
+		if isSealedBy(sealer, row.PrivateSealed) {
 			continue
 		}
 		private, err := keyset.OpenSigningKey(row.ID, row.PrivateSealed)
 		if err != nil {
 			return 0, fmt.Errorf("key %s: %w", row.ID, err)
 		}
-		sealed, err := keyset.SealSigningKey(row.ID, private)
+		sealed, err := sealer.SealSigningKey(row.ID, private)
 		if err != nil {
 			return 0, fmt.Errorf("key %s: %w", row.ID, err)
 		}
@@ -137,44 +162,14 @@ func resealKeys(ctx context.Context, tx *ent.Tx, keyset *secret.Keyset) (reseale
 		}
 		resealed++
 	}
-	sealed, err := keyset.SealCheck()
+	sealed, err := sealer.SealCheck()
 	if err != nil {
 		return 0, err
 	}
 	return resealed, tx.KeysetCheck.Update().SetSealed(sealed).Exec(ctx)
 }
 
-// Usage counts by key the rows that each key has sealed. The schema may be older
-// than ent's.
-func Usage(ctx context.Context, db *ent.Client) (map[uint32]int, error) {
-	usage := make(map[uint32]int)
-	count := func(sealed []byte) {
-		if id, ok := secret.KeyOf(sealed); ok {
-			usage[id]++
-		}
-	}
-	keys, keysErr := db.SigningKey.Query().Select(signingkey.FieldPrivateSealed).All(ctx)
-	for _, row := range keys {
-		count(row.PrivateSealed)
-	}
-	checks, checksErr := db.KeysetCheck.Query().All(ctx)
-	for _, row := range checks {
-		count(row.Sealed)
-	}
-	err := errors.Join(keysErr, checksErr)
-	for page, pageErr := range storage.ClientPages(ctx, db, batchSize, []string{oauthclient.FieldSecretSealed}) {
-		err = errors.Join(err, pageErr)
-		for _, row := range page {
-			count(row.SecretSealed)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("count sealed rows: %w", err)
-	}
-	return usage, nil
-}
-
-func isPrimary(keyset *secret.Keyset, sealed []byte) bool {
+func isSealedBy(sealer secret.Sealer, sealed []byte) bool {
 	id, ok := secret.KeyOf(sealed)
-	return ok && id == keyset.Primary()
+	return ok && id == sealer.KeyID()
 }

@@ -54,6 +54,16 @@ func (r *registry) client(id uuid.UUID) *ent.OAuthClientCreate {
 		SetFrontchannelLogoutSessionRequired(true).SetPostLogoutRedirectUris([]string{"b"}).SetIsVerified(true)
 }
 
+// sealer returns the primary key of the keyset.
+func (r *registry) sealer(t *testing.T) secret.Sealer {
+	t.Helper()
+	sealer, err := r.Keyset.Sealer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealer
+}
+
 func (r *registry) insert(t *testing.T, clients int) {
 	t.Helper()
 	builders := []*ent.OAuthClientCreate{r.client(uuid.New()).SetHasSecret(false)}
@@ -61,7 +71,7 @@ func (r *registry) insert(t *testing.T, clients int) {
 		id := uuid.New()
 		plain := secret.Generate("sk_live_")
 		digest := secret.DigestOf(id, plain)
-		sealed, err := r.Keyset.Seal(id, digest, plain)
+		sealed, err := r.sealer(t).Seal(id, digest, plain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +145,7 @@ func (r *registry) run(ctx context.Context) (result reencrypt.Result, clients in
 
 func (r *registry) wantUsage(t *testing.T, want map[uint32]int) {
 	t.Helper()
-	got, err := reencrypt.Usage(t.Context(), r.DB.Read)
+	got, err := storage.SealedRows(t.Context(), r.DB.Read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +212,7 @@ func TestRun_AfterAnInterruptedRun(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || err.Error()[:len("reseal secrets: ")] != "reseal secrets: " {
 		t.Errorf("got error %v", err)
 	}
-	usage, err := reencrypt.Usage(t.Context(), r.DB.Read)
+	usage, err := storage.SealedRows(t.Context(), r.DB.Read)
 	if err != nil || usage[old]+usage[key.ID] != clients+others || usage[old] == 0 || usage[key.ID] == 0 {
 		t.Errorf("sealed rows by key: %v, error %v", usage, err)
 	}
@@ -268,7 +278,7 @@ func TestRun_ClientRotatedMeanwhile(t *testing.T) {
 	rotate := func() {
 		plain := secret.Generate("sk_live_")
 		digest := secret.DigestOf(rotated, plain)
-		sealed, err := r.Keyset.Seal(rotated, digest, plain)
+		sealed, err := r.sealer(t).Seal(rotated, digest, plain)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -17,12 +15,6 @@ import (
 
 	"clientsd/server/durable"
 )
-
-// keysetMode is the most that a keyset file may allow: its owner reads and writes.
-const keysetMode fs.FileMode = 0o600
-
-// reloadInterval is how long a server may miss a change of the keyset file.
-const reloadInterval = 2 * time.Second
 
 // readerTime is how long after a change of the file a server may still store
 // data sealed with the old content: until it reads the file again, and the calls
@@ -36,35 +28,30 @@ const readerTime = reloadInterval + 10*time.Second
 // A keyset from a file follows the file: it uses an added key within two
 // seconds. A Keyset is safe for concurrent use. It prints as "[redacted]".
 type Keyset struct {
-	path    string // empty: not from a file
-	current atomic.Pointer[loaded]
+	path     string    // empty: not from a file
+	use      KeysInUse // see Bind
+	current  atomic.Pointer[loaded]
+	seen     atomic.Pointer[sighting]
+	recorded atomic.Pointer[recording]
 }
 
-// loaded holds the content of a keyset at one time.
+// loaded is a content of a keyset.
 type loaded struct {
-	handle  *keyset.Handle
-	aead    tink.AEAD
-	keys    []Key
-	version fileVersion
-	checked time.Time
+	handle *keyset.Handle
+	aead   tink.AEAD
+	keys   []Key
 }
 
-// fileVersion identifies a version of the file, which is replaced and never
-// changed.
-type fileVersion struct {
-	modified time.Time
-	size     int64
-}
-
-// ReadKeyset reads the keyset file at path. The error wraps [fs.ErrNotExist] if
-// there is no file. A file that others than its owner may read is an error too.
+// ReadKeyset reads the keyset file at path. The error wraps [io/fs.ErrNotExist] if
+// there is no file. A file that others than its owner and the group of this process
+// may use is an error too.
 func ReadKeyset(path string) (*Keyset, error) {
-	k := &Keyset{path: path}
-	content, err := k.readFile()
-	if err != nil {
-		return nil, err
+	seen := readFile(path, time.Now())
+	if seen.err != nil {
+		return nil, seen.err
 	}
-	k.current.Store(content)
+	k := &Keyset{path: path}
+	k.take(seen)
 	return k, nil
 }
 
@@ -76,14 +63,14 @@ func ParseKeyset(content []byte) (*Keyset, error) {
 		return nil, err
 	}
 	k := &Keyset{}
-	k.current.Store(parsed)
+	k.take(&sighting{content: parsed})
 	return k, nil
 }
 
 // CreateKeyset creates a keyset of one AES-256-GCM key in a new file that only
 // its owner can read. The file is on disk when it returns: a keyset must never be
 // lost before the database that it seals. CreateKeyset never replaces a file: the
-// error wraps [fs.ErrExist] if there is one.
+// error wraps [io/fs.ErrExist] if there is one.
 func CreateKeyset(path string) (*Keyset, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -93,51 +80,24 @@ func CreateKeyset(path string) (*Keyset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create keyset: %w", err)
 	}
-	if err := durable.Create(path, writer(content)); err != nil {
+	if err := durable.CreateFile(path, content); err != nil {
 		return nil, fmt.Errorf("create keyset: %w", err)
 	}
 	return ReadKeyset(path)
 }
 
-// writer returns a function that writes a keyset to the file it is given.
-func writer(content []byte) func(path string) error {
-	return func(path string) error { return os.WriteFile(path, content, keysetMode) }
-}
-
 // Format writes "[redacted]" for every verb and flag.
 func (*Keyset) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// latest returns the content of the keyset. It reads the file again if that has
-// changed, and keeps the content it had if it cannot.
-func (k *Keyset) latest() *loaded {
-	content := k.current.Load()
-	if k.path == "" || time.Since(content.checked) < reloadInterval {
-		return content
-	}
-	return k.reload(content)
-}
-
-func (k *Keyset) reload(content *loaded) *loaded {
-	next := *content
-	next.checked = time.Now()
-	if info, err := os.Stat(k.path); err == nil && versionOf(info) != content.version {
-		if fresh, err := k.readFile(); err == nil {
-			next = *fresh
-		}
-	}
-	// If another goroutine was faster, its content is as new.
-	k.current.CompareAndSwap(content, &next)
-	return k.current.Load()
-}
-
 // WaitForReaders waits until no server stores data that it has sealed with an
 // older content of the keyset file. That is twelve seconds after the last change.
-// It fails only if ctx ends first.
+// It fails if the file cannot be read, or if ctx ends first.
 func (k *Keyset) WaitForReaders(ctx context.Context) error {
-	if k.path == "" {
-		return nil
+	seen := k.look(0)
+	if seen.err != nil {
+		return seen.err
 	}
-	left := min(time.Until(k.newest().version.modified.Add(readerTime)), readerTime)
+	left := min(time.Until(seen.version.modified.Add(readerTime)), readerTime)
 	select {
 	case <-time.After(left):
 		return nil
@@ -146,49 +106,25 @@ func (k *Keyset) WaitForReaders(ctx context.Context) error {
 	}
 }
 
-// newest reads the file and returns its content.
-func (k *Keyset) newest() *loaded { return k.reload(k.current.Load()) }
-
 // open decrypts. It reads the file first if it does not know the key, which
 // another process may just have added.
 func (k *Keyset) open(sealed, associatedData []byte) ([]byte, error) {
-	content := k.latest()
-	if id, ok := KeyOf(sealed); ok && k.path != "" && !content.has(id) {
-		content = k.reload(content)
+	content := k.current.Load()
+	id, named := KeyOf(sealed)
+	if named && !content.has(id) {
+		if seen := k.look(0).content; seen != nil && seen.has(id) {
+			content = seen
+		}
 	}
 	text, err := content.aead.Decrypt(sealed, associatedData)
-	if err != nil {
+	switch {
+	case err == nil:
+		return text, nil
+	case named && !content.has(id):
+		return nil, &UnknownKeyError{ID: id}
+	default:
 		return nil, ErrDamaged // the cause says nothing more
 	}
-	return text, nil
-}
-
-func (k *Keyset) seal(text, associatedData []byte) ([]byte, error) {
-	return k.latest().aead.Encrypt(text, associatedData)
-}
-
-func (k *Keyset) readFile() (*loaded, error) {
-	info, err := os.Stat(k.path)
-	if err != nil {
-		return nil, fmt.Errorf("read keyset: %w", err)
-	}
-	if loose := info.Mode().Perm() &^ keysetMode; loose != 0 {
-		return nil, fmt.Errorf("read keyset: %s has mode %04o, others can read it: chmod 600", k.path, info.Mode().Perm())
-	}
-	content, err := os.ReadFile(k.path)
-	if err != nil {
-		return nil, fmt.Errorf("read keyset: %w", err)
-	}
-	parsed, err := parse(content)
-	if err != nil {
-		return nil, err
-	}
-	parsed.version = versionOf(info)
-	return parsed, nil
-}
-
-func versionOf(info fs.FileInfo) fileVersion {
-	return fileVersion{modified: info.ModTime(), size: info.Size()}
 }
 
 func parse(content []byte) (*loaded, error) {
@@ -200,7 +136,7 @@ func parse(content []byte) (*loaded, error) {
 	if err != nil {
 		return nil, errors.New("parse keyset: its keys are not AEAD keys")
 	}
-	return &loaded{handle: handle, aead: primitive, keys: keysOf(handle), checked: time.Now()}, nil
+	return &loaded{handle: handle, aead: primitive, keys: keysOf(handle)}, nil
 }
 
 func marshal(handle *keyset.Handle) ([]byte, error) {

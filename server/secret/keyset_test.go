@@ -30,7 +30,7 @@ func TestCreateKeyset_FileForItsOwnerOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check, err := created.SealCheck()
+	check, err := sealer(t, created).SealCheck()
 	if err != nil || read.OpenCheck(check) != nil {
 		t.Errorf("the read keyset differs from the created one: %v", errors.Join(err, read.OpenCheck(check)))
 	}
@@ -59,7 +59,8 @@ func TestReadKeyset_FileThatOthersCanRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for mode, refused := range map[fs.FileMode]bool{
-		0o400: false, 0o600: false, 0o640: true, 0o604: true, 0o620: true, 0o666: true, 0o777: true,
+		0o400: false, 0o600: false, 0o440: false, 0o640: false, 0o660: false,
+		0o604: true, 0o620: true, 0o644: true, 0o444: true, 0o650: true, 0o666: true, 0o700: true, 0o777: true,
 	} {
 		t.Run(fmt.Sprintf("%04o", mode), func(t *testing.T) {
 			if err := os.Chmod(path, mode); err != nil {
@@ -67,6 +68,32 @@ func TestReadKeyset_FileThatOthersCanRead(t *testing.T) {
 			}
 			_, err := secret.ReadKeyset(path)
 			want := fmt.Sprintf("read keyset: %s has mode %04o, others can read it: chmod 600", path, mode)
+			if refused != (err != nil) || refused && err.Error() != want {
+				t.Errorf("got error %v", err)
+			}
+		})
+	}
+}
+
+// The group may read the file only if this process is in it. A user who is not root
+// can give a file to no other group, so there the groups of the process are replaced.
+func TestReadKeyset_FileThatAnotherGroupCanRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keyset.json")
+	if _, err := secret.CreateKeyset(path); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 {
+		secret.NotInGroup(t)
+	} else if err := os.Chown(path, -1, 54321); err != nil {
+		t.Fatal(err)
+	}
+	for mode, refused := range map[fs.FileMode]bool{0o400: false, 0o600: false, 0o440: true, 0o640: true, 0o660: true} {
+		t.Run(fmt.Sprintf("%04o", mode), func(t *testing.T) {
+			if err := os.Chmod(path, mode); err != nil {
+				t.Fatal(err)
+			}
+			_, err := secret.ReadKeyset(path)
+			want := fmt.Sprintf("read keyset: %s has mode %04o, and this process is not in its group: chmod 600, or run it in that group", path, mode)
 			if refused != (err != nil) || refused && err.Error() != want {
 				t.Errorf("got error %v", err)
 			}

@@ -28,11 +28,15 @@ type Key struct {
 }
 
 // Keys returns the keys of the keyset, in the order in which they were added.
-func (k *Keyset) Keys() []Key { return slices.Clone(k.latest().keys) }
+func (k *Keyset) Keys() []Key {
+	k.look(reloadInterval)
+	return slices.Clone(k.current.Load().keys)
+}
 
 // Primary returns the id of the key that seals new data.
 func (k *Keyset) Primary() uint32 {
-	return k.latest().handle.KeysetInfo().GetPrimaryKeyId()
+	k.look(reloadInterval)
+	return k.current.Load().primary()
 }
 
 func keysOf(handle *keyset.Handle) []Key {
@@ -54,19 +58,22 @@ func KeyOf(sealed []byte) (uint32, bool) {
 }
 
 // Rotate adds a key to the keyset file and makes it the primary one. Data sealed
-// with older keys still opens.
+// with older keys still opens. The keyset that is changed is the one in the file at
+// that time; see [durable.Update].
 //
 // Errors: ErrNotAFile; the file cannot be replaced. The keyset is unchanged then.
 func (k *Keyset) Rotate() (Key, error) {
-	manager := keyset.NewManagerFromHandle(k.newest().handle)
-	id, err := manager.Add(aead.AES256GCMKeyTemplate())
+	added := Key{Primary: true}
+	err := k.update(func(manager *keyset.Manager) (err error) {
+		if added.ID, err = manager.Add(aead.AES256GCMKeyTemplate()); err != nil {
+			return err
+		}
+		return manager.SetPrimary(added.ID)
+	})
 	if err != nil {
-		return Key{}, fmt.Errorf("rotate keyset: %w", err)
+		return Key{}, err
 	}
-	if err := manager.SetPrimary(id); err != nil {
-		return Key{}, fmt.Errorf("rotate keyset: %w", err)
-	}
-	return Key{ID: id, Primary: true}, k.replace(manager)
+	return added, nil
 }
 
 // Remove removes keys from the keyset file. Data sealed with them never opens
@@ -75,34 +82,57 @@ func (k *Keyset) Rotate() (Key, error) {
 // Errors: ErrNotAFile; one of the ids is the primary key or not in the keyset; the
 // file cannot be replaced. The keyset is unchanged then.
 func (k *Keyset) Remove(ids ...uint32) error {
-	manager := keyset.NewManagerFromHandle(k.newest().handle)
-	for _, id := range ids {
-		if err := manager.Delete(id); err != nil {
-			return fmt.Errorf("remove key %d: %w", id, err)
+	return k.update(func(manager *keyset.Manager) error {
+		for _, id := range ids {
+			if err := manager.Delete(id); err != nil {
+				return fmt.Errorf("remove key %d: %w", id, err)
+			}
 		}
-	}
-	return k.replace(manager)
+		return nil
+	})
 }
 
-func (k *Keyset) replace(manager *keyset.Manager) error {
+// update changes the keyset file, and takes the change over.
+func (k *Keyset) update(change func(*keyset.Manager) error) error {
 	if k.path == "" {
 		return ErrNotAFile
 	}
-	handle, err := manager.Handle()
+	var fresh *loaded
+	err := durable.Update(k.path, func(old []byte) ([]byte, error) {
+		parsed, err := parse(old)
+		if err != nil {
+			return nil, err
+		}
+		manager := keyset.NewManagerFromHandle(parsed.handle)
+		if err := change(manager); err != nil {
+			return nil, err
+		}
+		handle, err := manager.Handle()
+		if err != nil {
+			return nil, err
+		}
+		content, err := marshal(handle)
+		if err != nil {
+			return nil, err
+		}
+		fresh, err = parse(content)
+		return content, err
+	})
 	if err != nil {
 		return fmt.Errorf("write keyset: %w", err)
 	}
-	content, err := marshal(handle)
-	if err != nil {
-		return fmt.Errorf("write keyset: %w", err)
-	}
-	if err := durable.Replace(k.path, writer(content)); err != nil {
-		return fmt.Errorf("write keyset: %w", err)
-	}
-	k.newest()
+	k.take(&sighting{content: fresh}) // an old sighting, so that the file is read again
 	return nil
 }
 
 func (l *loaded) has(id uint32) bool {
 	return slices.ContainsFunc(l.keys, func(key Key) bool { return key.ID == id })
 }
+
+// without returns the keys that another content does not have.
+func (l *loaded) without(other *loaded) []Key {
+	return slices.DeleteFunc(slices.Clone(l.keys), func(key Key) bool { return other.has(key.ID) })
+}
+
+// primary returns the id of the key that seals.
+func (l *loaded) primary() uint32 { return l.handle.KeysetInfo().GetPrimaryKeyId() }

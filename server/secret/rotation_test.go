@@ -3,6 +3,7 @@ package secret_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -35,11 +36,22 @@ func readAgain(t *testing.T, path string) *secret.Keyset {
 
 func sealCheck(t *testing.T, k *secret.Keyset) []byte {
 	t.Helper()
-	sealed, err := k.SealCheck()
+	sealed, err := sealer(t, k).SealCheck()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return sealed
+}
+
+// wantUnknownKey fails the test unless the error says that a key is missing, and not
+// that anything is damaged.
+func wantUnknownKey(t *testing.T, err error, id uint32) {
+	t.Helper()
+	var unknown *secret.UnknownKeyError
+	want := fmt.Sprintf("sealed with key %d, which the keyset does not have", id)
+	if !errors.As(err, &unknown) || unknown.ID != id || err.Error() != want || errors.Is(err, secret.ErrDamaged) {
+		t.Errorf("got error %v, want %s", err, want)
+	}
 }
 
 func rotateKeyset(t *testing.T, k *secret.Keyset) secret.Key {
@@ -104,9 +116,7 @@ func TestRemove_RemovedKeyOpensNothing(t *testing.T) {
 		if diff := cmp.Diff([]secret.Key{kept}, keyset.Keys()); diff != "" {
 			t.Errorf("keys (-want +got):\n%s", diff)
 		}
-		if err := keyset.OpenCheck(old); !errors.Is(err, secret.ErrDamaged) {
-			t.Errorf("what the removed key has sealed: got error %v", err)
-		}
+		wantUnknownKey(t, keyset.OpenCheck(old), first)
 		if err := keyset.OpenCheck(sealCheck(t, keyset)); err != nil {
 			t.Errorf("what the other key has sealed: %v", err)
 		}
@@ -229,9 +239,7 @@ func TestKeyset_KeepsItsContentIfTheFileCannotBeRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			// An unknown key makes the keyset read the file.
-			if err := k.OpenCheck([]byte("\x01\x00\x00\x00\x00 another key")); !errors.Is(err, secret.ErrDamaged) {
-				t.Errorf("got error %v", err)
-			}
+			wantUnknownKey(t, k.OpenCheck([]byte("\x01\x00\x00\x00\x07 another key")), 7)
 			if err := errors.Join(k.OpenCheck(before), k.OpenCheck(sealCheck(t, k))); err != nil {
 				t.Error(err)
 			}

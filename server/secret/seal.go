@@ -6,8 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrDamaged reports that sealed data does not open: it was changed, moved from
-// another row, or sealed with a key that the keyset does not have.
+// ErrDamaged reports that sealed data does not open: it was changed, or moved from
+// another row. Data whose key is missing is an [*UnknownKeyError].
 var ErrDamaged = errors.New("sealed data does not open")
 
 // The purposes of ciphertexts. Each is part of the associated data, so that one
@@ -25,12 +25,13 @@ const checkText = "clientsd keyset check"
 // Seal encrypts a secret for the row of its client. The client's id and the digest
 // are its associated data: the ciphertext opens on no other row, and an older
 // ciphertext does not open with a newer digest.
-func (k *Keyset) Seal(clientID uuid.UUID, digest Digest, s Secret) ([]byte, error) {
-	return k.seal([]byte(s.Reveal()), secretData(clientID, digest[:]))
+func (s Sealer) Seal(clientID uuid.UUID, digest Digest, plain Secret) ([]byte, error) {
+	return s.seal([]byte(plain.Reveal()), secretData(clientID, digest[:]))
 }
 
 // Open decrypts the result of Seal and compares the secret with the digest in the
-// same row. It fails with [ErrDamaged] if anything differs from what was sealed.
+// same row. It fails with [ErrDamaged] if anything differs from what was sealed, and
+// with [*UnknownKeyError] if the key is missing, as the other methods that open do.
 func (k *Keyset) Open(clientID uuid.UUID, digest, sealed []byte) (Secret, error) {
 	text, err := k.open(sealed, secretData(clientID, digest))
 	if err != nil {
@@ -44,8 +45,8 @@ func (k *Keyset) Open(clientID uuid.UUID, digest, sealed []byte) (Secret, error)
 }
 
 // SealSigningKey encrypts a private key of the built-in issuer, by its key id.
-func (k *Keyset) SealSigningKey(keyID string, private []byte) ([]byte, error) {
-	return k.seal(private, associatedData(purposeSigningKey, []byte(keyID)))
+func (s Sealer) SealSigningKey(keyID string, private []byte) ([]byte, error) {
+	return s.seal(private, associatedData(purposeSigningKey, []byte(keyID)))
 }
 
 // OpenSigningKey decrypts the result of SealSigningKey, or fails with [ErrDamaged].
@@ -54,17 +55,21 @@ func (k *Keyset) OpenSigningKey(keyID string, sealed []byte) ([]byte, error) {
 }
 
 // SealCheck returns the keyset check, by which a database recognises its keyset.
-func (k *Keyset) SealCheck() ([]byte, error) {
-	return k.seal([]byte(checkText), associatedData(purposeCheck))
+func (s Sealer) SealCheck() ([]byte, error) {
+	return s.seal([]byte(checkText), associatedData(purposeCheck))
 }
 
-// OpenCheck fails with [ErrDamaged] if k is not the keyset that sealed the check.
+// OpenCheck fails unless a key of k has sealed the check.
 func (k *Keyset) OpenCheck(sealed []byte) error {
 	text, err := k.open(sealed, associatedData(purposeCheck))
-	if err != nil || string(text) != checkText {
+	if err == nil && string(text) != checkText {
 		return ErrDamaged
 	}
-	return nil
+	return err
+}
+
+func (s Sealer) seal(text, associatedData []byte) ([]byte, error) {
+	return s.content.aead.Encrypt(text, associatedData)
 }
 
 func secretData(clientID uuid.UUID, digest []byte) []byte {
@@ -84,8 +89,8 @@ func associatedData(purpose string, parts ...[]byte) []byte {
 
 // SealPageToken encrypts the cursor of a list. It opens only for the same query,
 // which the texts describe.
-func (k *Keyset) SealPageToken(cursor []byte, query ...string) ([]byte, error) {
-	return k.seal(cursor, queryData(query))
+func (s Sealer) SealPageToken(cursor []byte, query ...string) ([]byte, error) {
+	return s.seal(cursor, queryData(query))
 }
 
 // OpenPageToken decrypts the result of SealPageToken, or fails with [ErrDamaged].

@@ -11,29 +11,21 @@ import (
 // checkID is the id of the one row in keyset_checks.
 const checkID = 1
 
-// addCheck stores the keyset check, by which the database recognises its keyset.
+// addCheck stores the keyset check, by which the database recognises its keyset. The
+// keyset is not bound to the database yet.
 func addCheck(ctx context.Context, transact tx.Transactor, keyset *secret.Keyset) error {
-	sealed, err := keyset.SealCheck()
+	sealer, err := keyset.Sealer(ctx)
+	if err != nil {
+		return err
+	}
+	sealed, err := sealer.SealCheck()
 	if err != nil {
 		return err
 	}
 	return transact(ctx, func(ctx context.Context, tx *ent.Tx) error {
+		if err := insertKey(ctx, tx, sealer.KeyID()); err != nil {
+			return err
+		}
 		return tx.KeysetCheck.Create().SetID(checkID).SetSealed(sealed).Exec(ctx)
 	})
-}
-
-// KnowsKeyset reports whether the keyset check of the database is of this keyset. It
-// returns false if there is no check, and ErrKeysetWrong if it is of another keyset.
-func KnowsKeyset(ctx context.Context, db *ent.Client, keyset *secret.Keyset) (bool, error) {
-	check, err := db.KeysetCheck.Get(ctx, checkID)
-	switch {
-	case ent.IsNotFound(err):
-		return false, nil
-	case err != nil:
-		return false, err
-	case keyset.OpenCheck(check.Sealed) != nil:
-		return false, ErrKeysetWrong
-	default:
-		return true, nil
-	}
 }

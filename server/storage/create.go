@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"clientsd/server/database"
@@ -12,14 +11,11 @@ import (
 	"clientsd/server/secret"
 )
 
-// folderMode keeps the data folder to its owner.
-const folderMode = 0o700
-
 // create makes a database with its tables and its keyset check, and only then
 // gives it its name: whatever interrupts it, a database that has its name is
 // whole. It reports false if another process was first, which is no error.
 func create(ctx context.Context, path string, keyset *secret.Keyset) (bool, error) {
-	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
 		return false, err
 	}
 	// Create, not Replace: it never replaces a database that is there.

@@ -117,21 +117,22 @@ func CheckRestored(ctx context.Context, db *ent.Client, dialectName string) erro
 }
 
 func findMark(ctx context.Context, db *ent.Client, dialectName string) (mark RestoredMark, marked bool, err error) {
-	tables, _, err := scan[int](db.QueryContext(ctx, countMarks(dialectName)))
-	if err != nil || tables == 0 {
+	exists, err := hasTable(ctx, db, dialectName, "rollback_mark")
+	if err != nil || !exists {
 		return RestoredMark{}, false, err
 	}
 	text, marked, err := scan[string](db.QueryContext(ctx, selectMark))
 	return parseMark(text), marked, err
 }
 
-// countMarks counts the tables of marks: 0 or 1. The databases share no statement
-// for it.
-func countMarks(dialectName string) string {
+// hasTable reports whether a table exists. The databases share no statement for it.
+func hasTable(ctx context.Context, db *ent.Client, dialectName, name string) (bool, error) {
+	statement := "SELECT count(*) FROM sqlite_schema WHERE name = $1"
 	if dialectName == dialect.Postgres {
-		return "SELECT count(to_regclass('rollback_mark'))"
+		statement = "SELECT count(to_regclass($1))"
 	}
-	return "SELECT count(*) FROM sqlite_schema WHERE name = 'rollback_mark'"
+	tables, _, err := scan[int](db.QueryContext(ctx, statement, name))
+	return tables > 0, err
 }
 
 // parseMark parses the text that MarkRestored has stored. A time that it cannot

@@ -2,8 +2,11 @@ package storage
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
+
+	"clientsd/server/durable"
 )
 
 // DatabasePath returns the path of the embedded database.
@@ -20,6 +23,19 @@ func (c Config) KeysetPath() string {
 	default:
 		return filepath.Join(c.Dir, keysetFile)
 	}
+}
+
+// CheckKeysetOwner returns [durable.ErrOwner], wrapped, if a change of the keyset file
+// would change its owner. A command asks before it opens anything.
+func (c Config) CheckKeysetOwner() error {
+	path := c.KeysetFile
+	if c.Postgres.URL == "" {
+		path = c.KeysetPath()
+	}
+	if err := durable.CheckUpdate(path); errors.Is(err, durable.ErrOwner) {
+		return fmt.Errorf("write keyset: %w", err)
+	}
+	return nil // what else is wrong shows when the storage is opened
 }
 
 // Exists returns ErrNoData if there is no embedded database yet.

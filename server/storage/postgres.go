@@ -21,9 +21,12 @@ func openPostgres(ctx context.Context, config Config) (s *Storage, err error) {
 	if s.DB, err = database.OpenPostgres(ctx, config.Postgres); err != nil {
 		return nil, err
 	}
-	err = s.preparePostgres(ctx, config)
+	unused, err := s.preparePostgres(ctx, config)
 	if err == nil {
 		err = s.acceptRestored(ctx, config.RestorePolicy)
+	}
+	if err == nil {
+		err = s.bind(ctx, unused)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", s.DB.Name(), err), s.DB.Close())
@@ -47,34 +50,35 @@ func (s *Storage) loadKeyset(config Config) (err error) {
 	return err
 }
 
-// preparePostgres refuses a database before it writes anything.
-func (s *Storage) preparePostgres(ctx context.Context, config Config) error {
+// preparePostgres refuses a database before it writes anything. It returns the
+// recorded keys that the keyset lacks and that seal nothing.
+func (s *Storage) preparePostgres(ctx context.Context, config Config) (unused []uint32, err error) {
 	schema, err := s.DB.Schema(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if schema == database.NewerSchema {
-		return database.ErrNewerSchema
+		return nil, database.ErrNewerSchema
 	}
 	known := false
 	if schema != database.EmptySchema {
-		if known, err = s.isKeysetKnown(ctx); err != nil {
-			return err
+		if unused, known, err = s.checkKeyset(ctx); err != nil {
+			return nil, err
 		}
 		if err := s.checkRestored(ctx, s.DB.Read, dialect.Postgres, config.RestorePolicy); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := s.checkDurability(ctx, config.RequireSyncStandby); err != nil {
-		return err
+		return nil, err
 	}
 	if config.Migrate {
-		return s.migrate(ctx)
+		return unused, s.migrate(ctx)
 	}
 	if schema != database.CurrentSchema || !known {
-		return database.ErrOlderSchema
+		return nil, database.ErrOlderSchema
 	}
-	return nil
+	return unused, nil
 }
 
 // migrate brings the schema up to date and, the first time, stores the keyset
@@ -83,27 +87,26 @@ func (s *Storage) migrate(ctx context.Context) (err error) {
 	if s.Migrated, err = s.DB.Migrate(ctx); err != nil {
 		return err
 	}
-	known, err := s.isKeysetKnown(ctx)
+	_, known, err := s.checkKeyset(ctx)
 	if err != nil || known {
 		return err
 	}
 	addErr := addCheck(ctx, s.DB.Transact, s.Keyset)
-	known, err = s.isKeysetKnown(ctx) // another process may have been faster
+	_, known, err = s.checkKeyset(ctx) // another process may have been faster
 	if err != nil || known {
 		return err
 	}
 	return addErr
 }
 
-// isKeysetKnown reports whether the database has a check of this keyset. It returns
-// false if the database holds nothing sealed yet, and ErrKeysetWrong if it was
-// sealed with another keyset.
-func (s *Storage) isKeysetKnown(ctx context.Context) (bool, error) {
-	known, err := KnowsKeyset(ctx, s.DB.Read, s.Keyset)
+// checkKeyset is the function of this name. It also returns ErrKeysetWrong if the
+// database has no keyset check although it holds sealed data.
+func (s *Storage) checkKeyset(ctx context.Context) (unused []uint32, known bool, err error) {
+	unused, known, err = checkKeyset(ctx, s.DB.Read, dialect.Postgres, s.Keyset)
 	if err == nil && !known {
 		err = s.refuseSealed(ctx)
 	}
-	return known, err
+	return unused, known, err
 }
 
 // refuseSealed returns ErrKeysetWrong if the database holds sealed data: it had a

@@ -20,6 +20,7 @@ import (
 	"entgo.io/ent/dialect"
 
 	"clientsd/server/database"
+	"clientsd/server/durable"
 	"clientsd/server/secret"
 )
 
@@ -37,8 +38,12 @@ var (
 	// ErrKeysetNotGiven reports that no keyset was given for PostgreSQL.
 	ErrKeysetNotGiven = errors.New("--database-url: a keyset is needed too, the same for all replicas: " +
 		"give --keyset or CLIENTSD_KEYSET; clientsd keyset create creates one")
-	// ErrKeysetWrong reports that a database was created with another keyset.
+	// ErrKeysetWrong reports that no key of the keyset has sealed anything in the
+	// database.
 	ErrKeysetWrong = errors.New("the keyset is not the one this database was created with")
+	// ErrKeysetOlder reports that the keyset lacks keys that have sealed something: it
+	// is a copy from before a rotation.
+	ErrKeysetOlder = errors.New("the keyset is older than the data: put its newest copy in its place")
 )
 
 // Config says where the data is and how to open it.
@@ -99,7 +104,7 @@ type Storage struct {
 // missing or wrong.
 //
 // Errors: those of Config.Validate, ErrNoData, ErrKeysetMissing,
-// ErrKeysetNotGiven, ErrKeysetWrong, [*RestoredError], [database.ErrNewerSchema],
+// ErrKeysetNotGiven, ErrKeysetWrong, ErrKeysetOlder, [*RestoredError], [database.ErrNewerSchema],
 // [database.ErrOlderSchema] and [database.ErrNoSyncStandby], wrapped with the
 // database or the file.
 func Open(ctx context.Context, config Config) (*Storage, error) {
@@ -152,7 +157,7 @@ func (s *Storage) openKeyset(config Config, databaseExists bool) (err error) {
 	case databaseExists:
 		return fmt.Errorf("open keyset %s: %w", s.KeysetFile, ErrKeysetMissing)
 	}
-	if err := os.MkdirAll(filepath.Dir(s.KeysetFile), folderMode); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(s.KeysetFile)); err != nil {
 		return fmt.Errorf("create keyset: %w", err)
 	}
 	s.Keyset, err = secret.CreateKeyset(s.KeysetFile)
@@ -163,8 +168,9 @@ func (s *Storage) openKeyset(config Config, databaseExists bool) (err error) {
 }
 
 // openDatabase refuses a database before it writes anything.
-func (s *Storage) openDatabase(ctx context.Context, policy RestorePolicy) (err error) {
-	if err := s.checkFile(ctx, policy); err != nil {
+func (s *Storage) openDatabase(ctx context.Context, policy RestorePolicy) error {
+	unused, err := s.checkFile(ctx, policy)
+	if err != nil {
 		return fmt.Errorf("open %s: %w", s.DatabaseFile, err)
 	}
 	if s.DB, err = database.OpenSQLite(ctx, s.DatabaseFile); err != nil {
@@ -173,25 +179,29 @@ func (s *Storage) openDatabase(ctx context.Context, policy RestorePolicy) (err e
 	if s.Migrated, err = s.DB.Migrate(ctx); err == nil {
 		err = s.acceptRestored(ctx, policy)
 	}
+	if err == nil {
+		err = s.bind(ctx, unused)
+	}
 	if err != nil {
 		return errors.Join(err, s.DB.Close())
 	}
 	return nil
 }
 
-func (s *Storage) checkFile(ctx context.Context, policy RestorePolicy) error {
+// checkFile returns the recorded keys that the keyset lacks and that seal nothing.
+func (s *Storage) checkFile(ctx context.Context, policy RestorePolicy) (unused []uint32, err error) {
 	db, err := database.OpenReadOnly(ctx, s.DatabaseFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	known, err := KnowsKeyset(ctx, db, s.Keyset)
+	unused, known, err := checkKeyset(ctx, db, dialect.SQLite, s.Keyset)
 	if err == nil && !known {
 		err = ErrKeysetWrong
 	}
 	if err == nil {
 		err = s.checkRestored(ctx, db, dialect.SQLite, policy)
 	}
-	return errors.Join(err, db.Close())
+	return unused, errors.Join(err, db.Close())
 }
 
 func isFile(path string) (bool, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"clientsd/server/secret"
 	"clientsd/server/storage"
 )
 
@@ -34,6 +35,16 @@ func closed(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// sealer returns the primary key of the keyset.
+func sealer(t *testing.T, s *storage.Storage) secret.Sealer {
+	t.Helper()
+	sealer, err := s.Keyset.Sealer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealer
 }
 
 // files returns the names and modes of the files in a folder.
@@ -140,7 +151,7 @@ func overwrite(t *testing.T, path string, content []byte) {
 func TestOpen_KeysetInAnotherFolder(t *testing.T) {
 	dir, elsewhere := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "keys", "k.json")
 	s := open(t, storage.Config{Dir: dir, KeysetFile: elsewhere, Create: true})
-	check, err := s.Keyset.SealCheck()
+	check, err := sealer(t, s).SealCheck()
 	if err != nil || s.KeysetFile != elsewhere {
 		t.Fatalf("got keyset file %q, error %v", s.KeysetFile, err)
 	}
@@ -174,7 +185,7 @@ func TestOpen_ConcurrentFirstRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	created := 0
-	check, err := opened[0].Keyset.SealCheck()
+	check, err := sealer(t, opened[0]).SealCheck()
 	if err != nil {
 		t.Fatal(err)
 	}

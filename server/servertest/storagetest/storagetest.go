@@ -40,13 +40,15 @@ func Open(t testing.TB) *storage.Storage {
 // Config returns config if tests run on SQLite. On PostgreSQL it names a schema that
 // stands for the folder, unless it names one: with the same folder it is the same
 // one, until the test ends that has asked first. The keyset is in the folder
-// either way.
+// either way, unless the configuration names one.
 func Config(t testing.TB, config storage.Config) storage.Config {
 	t.Helper()
 	if !IsPostgres() {
 		return config
 	}
-	config.KeysetFile = keysetOf(t, config.Dir)
+	if config.KeysetFile == "" {
+		config.KeysetFile = keysetOf(t, config.Dir)
+	}
 	if config.Postgres.URL == "" {
 		config.Postgres = database.Postgres{URL: urlOf(t, config.Dir), MaxConnections: connections}
 	}

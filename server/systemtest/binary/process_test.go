@@ -54,6 +54,20 @@ func startProcess(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0", "--data-dir", dir}, flags...)...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
+	p := startServe(t, dir, cmd)
+	var out, errs bytes.Buffer
+	if code := command.Run(t.Context(), version, []string{
+		"token", "--data-dir", dir, "--scope", strings.Join(servertest.All, " "),
+	}, &out, &errs); code != 0 {
+		t.Fatalf("token: exit code %d: %s", code, &errs)
+	}
+	p.token = strings.TrimSpace(out.String())
+	return p
+}
+
+// startServe starts a server that is described by its command. It has no token yet.
+func startServe(t *testing.T, dir string, cmd *exec.Cmd) *process {
+	t.Helper()
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -71,13 +85,6 @@ func startProcess(t *testing.T, dir string, flags ...string) *process {
 		p.URL = line.URL
 	}
 	go io.Copy(io.Discard, stderr) //nolint:errcheck // ends with the process
-	var out, errs bytes.Buffer
-	if code := command.Run(t.Context(), version, []string{
-		"token", "--data-dir", dir, "--scope", strings.Join(servertest.All, " "),
-	}, &out, &errs); code != 0 {
-		t.Fatalf("token: exit code %d: %s", code, &errs)
-	}
-	p.token = strings.TrimSpace(out.String())
 	return p
 }
 
