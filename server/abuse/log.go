@@ -13,10 +13,13 @@ const (
 	maxKinds = 1024
 )
 
-// A Denial is one denied call. Equal denials are folded.
+// A Denial is one denied call. Equal denials are folded. Fields that do not matter
+// for that are empty.
 type Denial struct {
 	// Caller is issuer and subject or, without a good token, the address.
 	Caller string
+	// Client is the client that the call was about.
+	Client string
 	// Call names what was called.
 	Call string
 	// Reason says why, without any part of a token or a secret.
@@ -30,8 +33,18 @@ var others = Denial{Caller: "others", Reason: "various"}
 // counts the others of a window for one more line.
 func (f *Failures) Log(ctx context.Context, d Denial, attributes ...any) {
 	if f.isFirst(d) {
-		f.log.WarnContext(ctx, "denied", append([]any{"caller", d.Caller, "call", d.Call, "reason", d.Reason}, attributes...)...)
+		f.log.WarnContext(ctx, "denied", append(d.attrs(), attributes...)...)
 	}
+}
+
+// attrs returns the fields that are not empty.
+func (d Denial) attrs() (attrs []any) {
+	for _, attr := range [][2]string{{"caller", d.Caller}, {"client", d.Client}, {"call", d.Call}, {"reason", d.Reason}} {
+		if attr[1] != "" {
+			attrs = append(attrs, attr[0], attr[1])
+		}
+	}
+	return attrs
 }
 
 // Run flushes every minute, and once more when ctx ends.
@@ -57,7 +70,7 @@ func (f *Failures) Flush(ctx context.Context) {
 	f.mu.Unlock()
 	for d, more := range folded {
 		if more > 0 {
-			f.log.WarnContext(ctx, "denied more often", "caller", d.Caller, "call", d.Call, "reason", d.Reason, "more", more)
+			f.log.WarnContext(ctx, "denied more often", append(d.attrs(), "more", more)...)
 		}
 	}
 }
