@@ -182,7 +182,7 @@ func describe(r *http.Request) telemetry.Call {
 		route = unknown()
 	}
 	result := reqctx.ResultOf(ctx)
-	return telemetry.Call{Route: route, ID: reqctx.ID(ctx), Code: result.Code, SecretReleased: result.SecretReleased}
+	return telemetry.Call{Route: route, ID: reqctx.ID(ctx), Address: reqctx.Address(ctx), Code: result.Code, SecretReleased: result.SecretReleased}
 }
 
 func (s *Server) serves(name string) bool { return slices.Contains(s.config.APIs, name) }
@@ -201,17 +201,13 @@ func (s *Server) services() []string {
 
 // countMatches returns a function that counts the results of verifications.
 func (s *Server) countMatches() func(oauthclient.Match) {
-	none, current, previous := s.telemetry.Verifications("none"), s.telemetry.Verifications("current"), s.telemetry.Verifications("previous")
-	return func(match oauthclient.Match) {
-		switch match {
-		case oauthclient.MatchCurrent:
-			current.Inc()
-		case oauthclient.MatchPrevious:
-			previous.Inc()
-		default:
-			none.Inc()
-		}
+	matches := map[oauthclient.Match]interface{ Inc() }{
+		oauthclient.NoMatch:       s.telemetry.Verifications("none"),
+		oauthclient.MatchCurrent:  s.telemetry.Verifications("current"),
+		oauthclient.MatchPrevious: s.telemetry.Verifications("previous"),
+		oauthclient.MatchEnded:    s.telemetry.Verifications("ended"),
 	}
+	return func(match oauthclient.Match) { matches[match].Inc() }
 }
 
 func (s *Server) serveJWKS(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,14 +15,16 @@ type Call struct {
 	Route Route
 	// ID is the id of the request.
 	ID string
+	// Address is where it came from, for the log only.
+	Address string
 	// Code is "ok" or a Connect code. Empty: what the answer says.
 	Code string
 	// SecretReleased says that the answer carries a secret.
 	SecretReleased bool
 }
 
-// Middleware counts and times every request and, if spans are collected, traces
-// it. Once a request is answered, describe says which one it was; it gets the
+// Middleware counts and times every request, logs it at debug level and, if spans
+// are collected, traces it. Once a request is answered, describe says which one it was; it gets the
 // request as the handler did, so that what routes it may leave notes on it.
 func (t *Telemetry) Middleware(describe func(*http.Request) Call) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
@@ -36,12 +39,24 @@ func (t *Telemetry) Middleware(describe func(*http.Request) Call) func(http.Hand
 				if call.Code == "" {
 					call.Code = resp.code()
 				}
-				t.metrics.count(call, time.Since(begun))
+				took := time.Since(begun)
+				t.metrics.count(call, took)
+				t.logAccess(r, call, resp, took)
 				endSpan(span, r, call, resp)
 			}()
 			next.ServeHTTP(resp, r)
 		})
 	}
+}
+
+// logAccess logs a request by its route: its path is the caller's, and may hold a
+// secret.
+func (t *Telemetry) logAccess(r *http.Request, call Call, resp *answer, took time.Duration) {
+	if !t.config.Log.Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
+	t.config.Log.DebugContext(r.Context(), "request", "api", call.Route.API, "method", call.Route.Method, "code", call.Code,
+		"status", max(resp.status, http.StatusOK), "address", call.Address, "took", took)
 }
 
 // answer remembers how a request was answered.
