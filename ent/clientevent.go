@@ -18,15 +18,15 @@ type ClientEvent struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID int64 `json:"id,omitempty"`
-	// ClientID holds the value of the "client_id" field.
-	ClientID uuid.UUID `json:"client_id,omitempty"`
+	// unset: the event is about no client
+	ClientID *uuid.UUID `json:"client_id,omitempty"`
 	// Organisation holds the value of the "organisation" field.
 	Organisation string `json:"organisation,omitempty"`
 	// Kind holds the value of the "kind" field.
 	Kind clientevent.Kind `json:"kind,omitempty"`
 	// At holds the value of the "at" field.
 	At time.Time `json:"at,omitempty"`
-	// the version of the secret after the change
+	// the version of the secret after the change, or the one that was presented
 	SecretVersion int64 `json:"secret_version,omitempty"`
 	// whether the answer carried the secret
 	SecretReleased bool `json:"secret_released,omitempty"`
@@ -45,8 +45,12 @@ type ClientEvent struct {
 	// the API that the call used
 	API string `json:"api,omitempty"`
 	// the reason that the caller gave; empty: none
-	Reason       string `json:"reason,omitempty"`
-	selectValues sql.SelectValues
+	Reason string `json:"reason,omitempty"`
+	// finds the event that issued a secret, whichever client it is of
+	SecretLookup []byte `json:"secret_lookup,omitempty"`
+	// whether a secret was refused; their number is bounded
+	SecretRefused bool `json:"secret_refused,omitempty"`
+	selectValues  sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -54,7 +58,11 @@ func (*ClientEvent) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case clientevent.FieldSecretReleased:
+		case clientevent.FieldClientID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case clientevent.FieldSecretLookup:
+			values[i] = new([]byte)
+		case clientevent.FieldSecretReleased, clientevent.FieldSecretRefused:
 			values[i] = new(sql.NullBool)
 		case clientevent.FieldID, clientevent.FieldSecretVersion:
 			values[i] = new(sql.NullInt64)
@@ -62,8 +70,6 @@ func (*ClientEvent) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullString)
 		case clientevent.FieldAt:
 			values[i] = new(sql.NullTime)
-		case clientevent.FieldClientID:
-			values[i] = new(uuid.UUID)
 		default:
 			values[i] = new(sql.UnknownType)
 		}
@@ -86,10 +92,11 @@ func (_m *ClientEvent) assignValues(columns []string, values []any) error {
 			}
 			_m.ID = int64(value.Int64)
 		case clientevent.FieldClientID:
-			if value, ok := values[i].(*uuid.UUID); !ok {
+			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field client_id", values[i])
-			} else if value != nil {
-				_m.ClientID = *value
+			} else if value.Valid {
+				_m.ClientID = new(uuid.UUID)
+				*_m.ClientID = *value.S.(*uuid.UUID)
 			}
 		case clientevent.FieldOrganisation:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -169,6 +176,18 @@ func (_m *ClientEvent) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Reason = value.String
 			}
+		case clientevent.FieldSecretLookup:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field secret_lookup", values[i])
+			} else if value != nil {
+				_m.SecretLookup = *value
+			}
+		case clientevent.FieldSecretRefused:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field secret_refused", values[i])
+			} else if value.Valid {
+				_m.SecretRefused = value.Bool
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -205,8 +224,10 @@ func (_m *ClientEvent) String() string {
 	var builder strings.Builder
 	builder.WriteString("ClientEvent(")
 	builder.WriteString(fmt.Sprintf("id=%v, ", _m.ID))
-	builder.WriteString("client_id=")
-	builder.WriteString(fmt.Sprintf("%v", _m.ClientID))
+	if v := _m.ClientID; v != nil {
+		builder.WriteString("client_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("organisation=")
 	builder.WriteString(_m.Organisation)
@@ -246,6 +267,12 @@ func (_m *ClientEvent) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("reason=")
 	builder.WriteString(_m.Reason)
+	builder.WriteString(", ")
+	builder.WriteString("secret_lookup=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SecretLookup))
+	builder.WriteString(", ")
+	builder.WriteString("secret_refused=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SecretRefused))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -27,6 +27,14 @@ func (_c *ClientEventCreate) SetClientID(v uuid.UUID) *ClientEventCreate {
 	return _c
 }
 
+// SetNillableClientID sets the "client_id" field if the given value is not nil.
+func (_c *ClientEventCreate) SetNillableClientID(v *uuid.UUID) *ClientEventCreate {
+	if v != nil {
+		_c.SetClientID(*v)
+	}
+	return _c
+}
+
 // SetOrganisation sets the "organisation" field.
 func (_c *ClientEventCreate) SetOrganisation(v string) *ClientEventCreate {
 	_c.mutation.SetOrganisation(v)
@@ -113,6 +121,26 @@ func (_c *ClientEventCreate) SetNillableReason(v *string) *ClientEventCreate {
 	return _c
 }
 
+// SetSecretLookup sets the "secret_lookup" field.
+func (_c *ClientEventCreate) SetSecretLookup(v []byte) *ClientEventCreate {
+	_c.mutation.SetSecretLookup(v)
+	return _c
+}
+
+// SetSecretRefused sets the "secret_refused" field.
+func (_c *ClientEventCreate) SetSecretRefused(v bool) *ClientEventCreate {
+	_c.mutation.SetSecretRefused(v)
+	return _c
+}
+
+// SetNillableSecretRefused sets the "secret_refused" field if the given value is not nil.
+func (_c *ClientEventCreate) SetNillableSecretRefused(v *bool) *ClientEventCreate {
+	if v != nil {
+		_c.SetSecretRefused(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ClientEventCreate) SetID(v int64) *ClientEventCreate {
 	_c.mutation.SetID(v)
@@ -158,13 +186,14 @@ func (_c *ClientEventCreate) defaults() {
 		v := clientevent.DefaultReason
 		_c.mutation.SetReason(v)
 	}
+	if _, ok := _c.mutation.SecretRefused(); !ok {
+		v := clientevent.DefaultSecretRefused
+		_c.mutation.SetSecretRefused(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
 func (_c *ClientEventCreate) check() error {
-	if _, ok := _c.mutation.ClientID(); !ok {
-		return &ValidationError{Name: "client_id", err: errors.New(`ent: missing required field "ClientEvent.client_id"`)}
-	}
 	if _, ok := _c.mutation.Organisation(); !ok {
 		return &ValidationError{Name: "organisation", err: errors.New(`ent: missing required field "ClientEvent.organisation"`)}
 	}
@@ -209,6 +238,9 @@ func (_c *ClientEventCreate) check() error {
 	if _, ok := _c.mutation.Reason(); !ok {
 		return &ValidationError{Name: "reason", err: errors.New(`ent: missing required field "ClientEvent.reason"`)}
 	}
+	if _, ok := _c.mutation.SecretRefused(); !ok {
+		return &ValidationError{Name: "secret_refused", err: errors.New(`ent: missing required field "ClientEvent.secret_refused"`)}
+	}
 	return nil
 }
 
@@ -243,7 +275,7 @@ func (_c *ClientEventCreate) createSpec() (*ClientEvent, *sqlgraph.CreateSpec) {
 	}
 	if value, ok := _c.mutation.ClientID(); ok {
 		_spec.SetField(clientevent.FieldClientID, field.TypeUUID, value)
-		_node.ClientID = value
+		_node.ClientID = &value
 	}
 	if value, ok := _c.mutation.Organisation(); ok {
 		_spec.SetField(clientevent.FieldOrganisation, field.TypeString, value)
@@ -296,6 +328,14 @@ func (_c *ClientEventCreate) createSpec() (*ClientEvent, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Reason(); ok {
 		_spec.SetField(clientevent.FieldReason, field.TypeString, value)
 		_node.Reason = value
+	}
+	if value, ok := _c.mutation.SecretLookup(); ok {
+		_spec.SetField(clientevent.FieldSecretLookup, field.TypeBytes, value)
+		_node.SecretLookup = value
+	}
+	if value, ok := _c.mutation.SecretRefused(); ok {
+		_spec.SetField(clientevent.FieldSecretRefused, field.TypeBool, value)
+		_node.SecretRefused = value
 	}
 	return _node, _spec
 }

@@ -68,6 +68,12 @@ func (_u *ClientEventUpdate) sqlSave(ctx context.Context) (_node int, err error)
 			}
 		}
 	}
+	if _u.mutation.ClientIDCleared() {
+		_spec.ClearField(clientevent.FieldClientID, field.TypeUUID)
+	}
+	if _u.mutation.SecretLookupCleared() {
+		_spec.ClearField(clientevent.FieldSecretLookup, field.TypeBytes)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{clientevent.Label}
@@ -158,6 +164,12 @@ func (_u *ClientEventUpdateOne) sqlSave(ctx context.Context) (_node *ClientEvent
 				ps[i](selector)
 			}
 		}
+	}
+	if _u.mutation.ClientIDCleared() {
+		_spec.ClearField(clientevent.FieldClientID, field.TypeUUID)
+	}
+	if _u.mutation.SecretLookupCleared() {
+		_spec.ClearField(clientevent.FieldSecretLookup, field.TypeBytes)
 	}
 	_node = &ClientEvent{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -61,6 +61,8 @@ type ClientEventMutation struct {
 	address            *string
 	api                *string
 	reason             *string
+	secret_lookup      *[]byte
+	secret_refused     *bool
 	clearedFields      map[string]struct{}
 	done               bool
 	oldValue           func(context.Context) (*ClientEvent, error)
@@ -188,7 +190,7 @@ func (m *ClientEventMutation) ClientID() (r uuid.UUID, exists bool) {
 // OldClientID returns the old "client_id" field's value of the ClientEvent entity.
 // If the ClientEvent object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ClientEventMutation) OldClientID(ctx context.Context) (v uuid.UUID, err error) {
+func (m *ClientEventMutation) OldClientID(ctx context.Context) (v *uuid.UUID, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldClientID is only allowed on UpdateOne operations")
 	}
@@ -202,9 +204,22 @@ func (m *ClientEventMutation) OldClientID(ctx context.Context) (v uuid.UUID, err
 	return oldValue.ClientID, nil
 }
 
+// ClearClientID clears the value of the "client_id" field.
+func (m *ClientEventMutation) ClearClientID() {
+	m.client_id = nil
+	m.clearedFields[clientevent.FieldClientID] = struct{}{}
+}
+
+// ClientIDCleared returns if the "client_id" field was cleared in this mutation.
+func (m *ClientEventMutation) ClientIDCleared() bool {
+	_, ok := m.clearedFields[clientevent.FieldClientID]
+	return ok
+}
+
 // ResetClientID resets all changes to the "client_id" field.
 func (m *ClientEventMutation) ResetClientID() {
 	m.client_id = nil
+	delete(m.clearedFields, clientevent.FieldClientID)
 }
 
 // SetOrganisation sets the "organisation" field.
@@ -695,6 +710,91 @@ func (m *ClientEventMutation) ResetReason() {
 	m.reason = nil
 }
 
+// SetSecretLookup sets the "secret_lookup" field.
+func (m *ClientEventMutation) SetSecretLookup(b []byte) {
+	m.secret_lookup = &b
+}
+
+// SecretLookup returns the value of the "secret_lookup" field in the mutation.
+func (m *ClientEventMutation) SecretLookup() (r []byte, exists bool) {
+	v := m.secret_lookup
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSecretLookup returns the old "secret_lookup" field's value of the ClientEvent entity.
+// If the ClientEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClientEventMutation) OldSecretLookup(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSecretLookup is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSecretLookup requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSecretLookup: %w", err)
+	}
+	return oldValue.SecretLookup, nil
+}
+
+// ClearSecretLookup clears the value of the "secret_lookup" field.
+func (m *ClientEventMutation) ClearSecretLookup() {
+	m.secret_lookup = nil
+	m.clearedFields[clientevent.FieldSecretLookup] = struct{}{}
+}
+
+// SecretLookupCleared returns if the "secret_lookup" field was cleared in this mutation.
+func (m *ClientEventMutation) SecretLookupCleared() bool {
+	_, ok := m.clearedFields[clientevent.FieldSecretLookup]
+	return ok
+}
+
+// ResetSecretLookup resets all changes to the "secret_lookup" field.
+func (m *ClientEventMutation) ResetSecretLookup() {
+	m.secret_lookup = nil
+	delete(m.clearedFields, clientevent.FieldSecretLookup)
+}
+
+// SetSecretRefused sets the "secret_refused" field.
+func (m *ClientEventMutation) SetSecretRefused(b bool) {
+	m.secret_refused = &b
+}
+
+// SecretRefused returns the value of the "secret_refused" field in the mutation.
+func (m *ClientEventMutation) SecretRefused() (r bool, exists bool) {
+	v := m.secret_refused
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSecretRefused returns the old "secret_refused" field's value of the ClientEvent entity.
+// If the ClientEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClientEventMutation) OldSecretRefused(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSecretRefused is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSecretRefused requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSecretRefused: %w", err)
+	}
+	return oldValue.SecretRefused, nil
+}
+
+// ResetSecretRefused resets all changes to the "secret_refused" field.
+func (m *ClientEventMutation) ResetSecretRefused() {
+	m.secret_refused = nil
+}
+
 // Where appends a list predicates to the ClientEventMutation builder.
 func (m *ClientEventMutation) Where(ps ...predicate.ClientEvent) {
 	m.predicates = append(m.predicates, ps...)
@@ -729,7 +829,7 @@ func (m *ClientEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ClientEventMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 16)
 	if m.client_id != nil {
 		fields = append(fields, clientevent.FieldClientID)
 	}
@@ -772,6 +872,12 @@ func (m *ClientEventMutation) Fields() []string {
 	if m.reason != nil {
 		fields = append(fields, clientevent.FieldReason)
 	}
+	if m.secret_lookup != nil {
+		fields = append(fields, clientevent.FieldSecretLookup)
+	}
+	if m.secret_refused != nil {
+		fields = append(fields, clientevent.FieldSecretRefused)
+	}
 	return fields
 }
 
@@ -808,6 +914,10 @@ func (m *ClientEventMutation) Field(name string) (ent.Value, bool) {
 		return m.API()
 	case clientevent.FieldReason:
 		return m.Reason()
+	case clientevent.FieldSecretLookup:
+		return m.SecretLookup()
+	case clientevent.FieldSecretRefused:
+		return m.SecretRefused()
 	}
 	return nil, false
 }
@@ -845,6 +955,10 @@ func (m *ClientEventMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldAPI(ctx)
 	case clientevent.FieldReason:
 		return m.OldReason(ctx)
+	case clientevent.FieldSecretLookup:
+		return m.OldSecretLookup(ctx)
+	case clientevent.FieldSecretRefused:
+		return m.OldSecretRefused(ctx)
 	}
 	return nil, fmt.Errorf("unknown ClientEvent field %s", name)
 }
@@ -952,6 +1066,20 @@ func (m *ClientEventMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetReason(v)
 		return nil
+	case clientevent.FieldSecretLookup:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSecretLookup(v)
+		return nil
+	case clientevent.FieldSecretRefused:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSecretRefused(v)
+		return nil
 	}
 	return fmt.Errorf("unknown ClientEvent field %s", name)
 }
@@ -996,7 +1124,14 @@ func (m *ClientEventMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *ClientEventMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(clientevent.FieldClientID) {
+		fields = append(fields, clientevent.FieldClientID)
+	}
+	if m.FieldCleared(clientevent.FieldSecretLookup) {
+		fields = append(fields, clientevent.FieldSecretLookup)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -1009,6 +1144,14 @@ func (m *ClientEventMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *ClientEventMutation) ClearField(name string) error {
+	switch name {
+	case clientevent.FieldClientID:
+		m.ClearClientID()
+		return nil
+	case clientevent.FieldSecretLookup:
+		m.ClearSecretLookup()
+		return nil
+	}
 	return fmt.Errorf("unknown ClientEvent nullable field %s", name)
 }
 
@@ -1057,6 +1200,12 @@ func (m *ClientEventMutation) ResetField(name string) error {
 		return nil
 	case clientevent.FieldReason:
 		m.ResetReason()
+		return nil
+	case clientevent.FieldSecretLookup:
+		m.ResetSecretLookup()
+		return nil
+	case clientevent.FieldSecretRefused:
+		m.ResetSecretRefused()
 		return nil
 	}
 	return fmt.Errorf("unknown ClientEvent field %s", name)
@@ -2766,6 +2915,12 @@ type OAuthClientMutation struct {
 	previous_secret_digest               *[]byte
 	previous_secret_expires_at           *time.Time
 	previous_secret_last_used_at         *time.Time
+	ended_digest                         *[]byte
+	ended_version                        *int64
+	addended_version                     *int64
+	ended_at                             *time.Time
+	ended_presented_at                   *time.Time
+	verification_failed_at               *time.Time
 	clearedFields                        map[string]struct{}
 	logo                                 *int
 	clearedlogo                          bool
@@ -4209,6 +4364,272 @@ func (m *OAuthClientMutation) ResetPreviousSecretLastUsedAt() {
 	delete(m.clearedFields, oauthclient.FieldPreviousSecretLastUsedAt)
 }
 
+// SetEndedDigest sets the "ended_digest" field.
+func (m *OAuthClientMutation) SetEndedDigest(b []byte) {
+	m.ended_digest = &b
+}
+
+// EndedDigest returns the value of the "ended_digest" field in the mutation.
+func (m *OAuthClientMutation) EndedDigest() (r []byte, exists bool) {
+	v := m.ended_digest
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndedDigest returns the old "ended_digest" field's value of the OAuthClient entity.
+// If the OAuthClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OAuthClientMutation) OldEndedDigest(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndedDigest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndedDigest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndedDigest: %w", err)
+	}
+	return oldValue.EndedDigest, nil
+}
+
+// ClearEndedDigest clears the value of the "ended_digest" field.
+func (m *OAuthClientMutation) ClearEndedDigest() {
+	m.ended_digest = nil
+	m.clearedFields[oauthclient.FieldEndedDigest] = struct{}{}
+}
+
+// EndedDigestCleared returns if the "ended_digest" field was cleared in this mutation.
+func (m *OAuthClientMutation) EndedDigestCleared() bool {
+	_, ok := m.clearedFields[oauthclient.FieldEndedDigest]
+	return ok
+}
+
+// ResetEndedDigest resets all changes to the "ended_digest" field.
+func (m *OAuthClientMutation) ResetEndedDigest() {
+	m.ended_digest = nil
+	delete(m.clearedFields, oauthclient.FieldEndedDigest)
+}
+
+// SetEndedVersion sets the "ended_version" field.
+func (m *OAuthClientMutation) SetEndedVersion(i int64) {
+	m.ended_version = &i
+	m.addended_version = nil
+}
+
+// EndedVersion returns the value of the "ended_version" field in the mutation.
+func (m *OAuthClientMutation) EndedVersion() (r int64, exists bool) {
+	v := m.ended_version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndedVersion returns the old "ended_version" field's value of the OAuthClient entity.
+// If the OAuthClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OAuthClientMutation) OldEndedVersion(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndedVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndedVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndedVersion: %w", err)
+	}
+	return oldValue.EndedVersion, nil
+}
+
+// AddEndedVersion adds i to the "ended_version" field.
+func (m *OAuthClientMutation) AddEndedVersion(i int64) {
+	if m.addended_version != nil {
+		*m.addended_version += i
+	} else {
+		m.addended_version = &i
+	}
+}
+
+// AddedEndedVersion returns the value that was added to the "ended_version" field in this mutation.
+func (m *OAuthClientMutation) AddedEndedVersion() (r int64, exists bool) {
+	v := m.addended_version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearEndedVersion clears the value of the "ended_version" field.
+func (m *OAuthClientMutation) ClearEndedVersion() {
+	m.ended_version = nil
+	m.addended_version = nil
+	m.clearedFields[oauthclient.FieldEndedVersion] = struct{}{}
+}
+
+// EndedVersionCleared returns if the "ended_version" field was cleared in this mutation.
+func (m *OAuthClientMutation) EndedVersionCleared() bool {
+	_, ok := m.clearedFields[oauthclient.FieldEndedVersion]
+	return ok
+}
+
+// ResetEndedVersion resets all changes to the "ended_version" field.
+func (m *OAuthClientMutation) ResetEndedVersion() {
+	m.ended_version = nil
+	m.addended_version = nil
+	delete(m.clearedFields, oauthclient.FieldEndedVersion)
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (m *OAuthClientMutation) SetEndedAt(t time.Time) {
+	m.ended_at = &t
+}
+
+// EndedAt returns the value of the "ended_at" field in the mutation.
+func (m *OAuthClientMutation) EndedAt() (r time.Time, exists bool) {
+	v := m.ended_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndedAt returns the old "ended_at" field's value of the OAuthClient entity.
+// If the OAuthClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OAuthClientMutation) OldEndedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndedAt: %w", err)
+	}
+	return oldValue.EndedAt, nil
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (m *OAuthClientMutation) ClearEndedAt() {
+	m.ended_at = nil
+	m.clearedFields[oauthclient.FieldEndedAt] = struct{}{}
+}
+
+// EndedAtCleared returns if the "ended_at" field was cleared in this mutation.
+func (m *OAuthClientMutation) EndedAtCleared() bool {
+	_, ok := m.clearedFields[oauthclient.FieldEndedAt]
+	return ok
+}
+
+// ResetEndedAt resets all changes to the "ended_at" field.
+func (m *OAuthClientMutation) ResetEndedAt() {
+	m.ended_at = nil
+	delete(m.clearedFields, oauthclient.FieldEndedAt)
+}
+
+// SetEndedPresentedAt sets the "ended_presented_at" field.
+func (m *OAuthClientMutation) SetEndedPresentedAt(t time.Time) {
+	m.ended_presented_at = &t
+}
+
+// EndedPresentedAt returns the value of the "ended_presented_at" field in the mutation.
+func (m *OAuthClientMutation) EndedPresentedAt() (r time.Time, exists bool) {
+	v := m.ended_presented_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndedPresentedAt returns the old "ended_presented_at" field's value of the OAuthClient entity.
+// If the OAuthClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OAuthClientMutation) OldEndedPresentedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndedPresentedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndedPresentedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndedPresentedAt: %w", err)
+	}
+	return oldValue.EndedPresentedAt, nil
+}
+
+// ClearEndedPresentedAt clears the value of the "ended_presented_at" field.
+func (m *OAuthClientMutation) ClearEndedPresentedAt() {
+	m.ended_presented_at = nil
+	m.clearedFields[oauthclient.FieldEndedPresentedAt] = struct{}{}
+}
+
+// EndedPresentedAtCleared returns if the "ended_presented_at" field was cleared in this mutation.
+func (m *OAuthClientMutation) EndedPresentedAtCleared() bool {
+	_, ok := m.clearedFields[oauthclient.FieldEndedPresentedAt]
+	return ok
+}
+
+// ResetEndedPresentedAt resets all changes to the "ended_presented_at" field.
+func (m *OAuthClientMutation) ResetEndedPresentedAt() {
+	m.ended_presented_at = nil
+	delete(m.clearedFields, oauthclient.FieldEndedPresentedAt)
+}
+
+// SetVerificationFailedAt sets the "verification_failed_at" field.
+func (m *OAuthClientMutation) SetVerificationFailedAt(t time.Time) {
+	m.verification_failed_at = &t
+}
+
+// VerificationFailedAt returns the value of the "verification_failed_at" field in the mutation.
+func (m *OAuthClientMutation) VerificationFailedAt() (r time.Time, exists bool) {
+	v := m.verification_failed_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVerificationFailedAt returns the old "verification_failed_at" field's value of the OAuthClient entity.
+// If the OAuthClient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OAuthClientMutation) OldVerificationFailedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVerificationFailedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVerificationFailedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVerificationFailedAt: %w", err)
+	}
+	return oldValue.VerificationFailedAt, nil
+}
+
+// ClearVerificationFailedAt clears the value of the "verification_failed_at" field.
+func (m *OAuthClientMutation) ClearVerificationFailedAt() {
+	m.verification_failed_at = nil
+	m.clearedFields[oauthclient.FieldVerificationFailedAt] = struct{}{}
+}
+
+// VerificationFailedAtCleared returns if the "verification_failed_at" field was cleared in this mutation.
+func (m *OAuthClientMutation) VerificationFailedAtCleared() bool {
+	_, ok := m.clearedFields[oauthclient.FieldVerificationFailedAt]
+	return ok
+}
+
+// ResetVerificationFailedAt resets all changes to the "verification_failed_at" field.
+func (m *OAuthClientMutation) ResetVerificationFailedAt() {
+	m.verification_failed_at = nil
+	delete(m.clearedFields, oauthclient.FieldVerificationFailedAt)
+}
+
 // SetLogoID sets the "logo" edge to the ClientLogo entity by id.
 func (m *OAuthClientMutation) SetLogoID(id int) {
 	m.logo = &id
@@ -4282,7 +4703,7 @@ func (m *OAuthClientMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OAuthClientMutation) Fields() []string {
-	fields := make([]string, 0, 31)
+	fields := make([]string, 0, 36)
 	if m.organisation != nil {
 		fields = append(fields, oauthclient.FieldOrganisation)
 	}
@@ -4376,6 +4797,21 @@ func (m *OAuthClientMutation) Fields() []string {
 	if m.previous_secret_last_used_at != nil {
 		fields = append(fields, oauthclient.FieldPreviousSecretLastUsedAt)
 	}
+	if m.ended_digest != nil {
+		fields = append(fields, oauthclient.FieldEndedDigest)
+	}
+	if m.ended_version != nil {
+		fields = append(fields, oauthclient.FieldEndedVersion)
+	}
+	if m.ended_at != nil {
+		fields = append(fields, oauthclient.FieldEndedAt)
+	}
+	if m.ended_presented_at != nil {
+		fields = append(fields, oauthclient.FieldEndedPresentedAt)
+	}
+	if m.verification_failed_at != nil {
+		fields = append(fields, oauthclient.FieldVerificationFailedAt)
+	}
 	return fields
 }
 
@@ -4446,6 +4882,16 @@ func (m *OAuthClientMutation) Field(name string) (ent.Value, bool) {
 		return m.PreviousSecretExpiresAt()
 	case oauthclient.FieldPreviousSecretLastUsedAt:
 		return m.PreviousSecretLastUsedAt()
+	case oauthclient.FieldEndedDigest:
+		return m.EndedDigest()
+	case oauthclient.FieldEndedVersion:
+		return m.EndedVersion()
+	case oauthclient.FieldEndedAt:
+		return m.EndedAt()
+	case oauthclient.FieldEndedPresentedAt:
+		return m.EndedPresentedAt()
+	case oauthclient.FieldVerificationFailedAt:
+		return m.VerificationFailedAt()
 	}
 	return nil, false
 }
@@ -4517,6 +4963,16 @@ func (m *OAuthClientMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldPreviousSecretExpiresAt(ctx)
 	case oauthclient.FieldPreviousSecretLastUsedAt:
 		return m.OldPreviousSecretLastUsedAt(ctx)
+	case oauthclient.FieldEndedDigest:
+		return m.OldEndedDigest(ctx)
+	case oauthclient.FieldEndedVersion:
+		return m.OldEndedVersion(ctx)
+	case oauthclient.FieldEndedAt:
+		return m.OldEndedAt(ctx)
+	case oauthclient.FieldEndedPresentedAt:
+		return m.OldEndedPresentedAt(ctx)
+	case oauthclient.FieldVerificationFailedAt:
+		return m.OldVerificationFailedAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown OAuthClient field %s", name)
 }
@@ -4743,6 +5199,41 @@ func (m *OAuthClientMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetPreviousSecretLastUsedAt(v)
 		return nil
+	case oauthclient.FieldEndedDigest:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndedDigest(v)
+		return nil
+	case oauthclient.FieldEndedVersion:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndedVersion(v)
+		return nil
+	case oauthclient.FieldEndedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndedAt(v)
+		return nil
+	case oauthclient.FieldEndedPresentedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndedPresentedAt(v)
+		return nil
+	case oauthclient.FieldVerificationFailedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVerificationFailedAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown OAuthClient field %s", name)
 }
@@ -4757,6 +5248,9 @@ func (m *OAuthClientMutation) AddedFields() []string {
 	if m.addsecret_version != nil {
 		fields = append(fields, oauthclient.FieldSecretVersion)
 	}
+	if m.addended_version != nil {
+		fields = append(fields, oauthclient.FieldEndedVersion)
+	}
 	return fields
 }
 
@@ -4769,6 +5263,8 @@ func (m *OAuthClientMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedRevision()
 	case oauthclient.FieldSecretVersion:
 		return m.AddedSecretVersion()
+	case oauthclient.FieldEndedVersion:
+		return m.AddedEndedVersion()
 	}
 	return nil, false
 }
@@ -4791,6 +5287,13 @@ func (m *OAuthClientMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddSecretVersion(v)
+		return nil
+	case oauthclient.FieldEndedVersion:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddEndedVersion(v)
 		return nil
 	}
 	return fmt.Errorf("unknown OAuthClient numeric field %s", name)
@@ -4829,6 +5332,21 @@ func (m *OAuthClientMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(oauthclient.FieldPreviousSecretLastUsedAt) {
 		fields = append(fields, oauthclient.FieldPreviousSecretLastUsedAt)
+	}
+	if m.FieldCleared(oauthclient.FieldEndedDigest) {
+		fields = append(fields, oauthclient.FieldEndedDigest)
+	}
+	if m.FieldCleared(oauthclient.FieldEndedVersion) {
+		fields = append(fields, oauthclient.FieldEndedVersion)
+	}
+	if m.FieldCleared(oauthclient.FieldEndedAt) {
+		fields = append(fields, oauthclient.FieldEndedAt)
+	}
+	if m.FieldCleared(oauthclient.FieldEndedPresentedAt) {
+		fields = append(fields, oauthclient.FieldEndedPresentedAt)
+	}
+	if m.FieldCleared(oauthclient.FieldVerificationFailedAt) {
+		fields = append(fields, oauthclient.FieldVerificationFailedAt)
 	}
 	return fields
 }
@@ -4873,6 +5391,21 @@ func (m *OAuthClientMutation) ClearField(name string) error {
 		return nil
 	case oauthclient.FieldPreviousSecretLastUsedAt:
 		m.ClearPreviousSecretLastUsedAt()
+		return nil
+	case oauthclient.FieldEndedDigest:
+		m.ClearEndedDigest()
+		return nil
+	case oauthclient.FieldEndedVersion:
+		m.ClearEndedVersion()
+		return nil
+	case oauthclient.FieldEndedAt:
+		m.ClearEndedAt()
+		return nil
+	case oauthclient.FieldEndedPresentedAt:
+		m.ClearEndedPresentedAt()
+		return nil
+	case oauthclient.FieldVerificationFailedAt:
+		m.ClearVerificationFailedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown OAuthClient nullable field %s", name)
@@ -4974,6 +5507,21 @@ func (m *OAuthClientMutation) ResetField(name string) error {
 		return nil
 	case oauthclient.FieldPreviousSecretLastUsedAt:
 		m.ResetPreviousSecretLastUsedAt()
+		return nil
+	case oauthclient.FieldEndedDigest:
+		m.ResetEndedDigest()
+		return nil
+	case oauthclient.FieldEndedVersion:
+		m.ResetEndedVersion()
+		return nil
+	case oauthclient.FieldEndedAt:
+		m.ResetEndedAt()
+		return nil
+	case oauthclient.FieldEndedPresentedAt:
+		m.ResetEndedPresentedAt()
+		return nil
+	case oauthclient.FieldVerificationFailedAt:
+		m.ResetVerificationFailedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown OAuthClient field %s", name)

@@ -83,6 +83,16 @@ type OAuthClient struct {
 	PreviousSecretExpiresAt *time.Time `json:"previous_secret_expires_at,omitempty"`
 	// to the minute
 	PreviousSecretLastUsedAt *time.Time `json:"previous_secret_last_used_at,omitempty"`
+	// of the secret that was replaced or revoked last; it is never valid
+	EndedDigest []byte `json:"-"`
+	// EndedVersion holds the value of the "ended_version" field.
+	EndedVersion *int64 `json:"ended_version,omitempty"`
+	// EndedAt holds the value of the "ended_at" field.
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+	// when the last event about a presented ended secret was due
+	EndedPresentedAt *time.Time `json:"ended_presented_at,omitempty"`
+	// when the last event about wrong secrets was due
+	VerificationFailedAt *time.Time `json:"verification_failed_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the OAuthClientQuery when eager-loading is set.
 	Edges        OAuthClientEdges `json:"edges"`
@@ -114,15 +124,15 @@ func (*OAuthClient) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case oauthclient.FieldApplicationBindings, oauthclient.FieldAllowedDelegators, oauthclient.FieldPostLogoutRedirectUris, oauthclient.FieldSecretDigest, oauthclient.FieldSecretSealed, oauthclient.FieldPreviousSecretDigest:
+		case oauthclient.FieldApplicationBindings, oauthclient.FieldAllowedDelegators, oauthclient.FieldPostLogoutRedirectUris, oauthclient.FieldSecretDigest, oauthclient.FieldSecretSealed, oauthclient.FieldPreviousSecretDigest, oauthclient.FieldEndedDigest:
 			values[i] = new([]byte)
 		case oauthclient.FieldSupportsRefreshToken, oauthclient.FieldSupportsImplicitGrant, oauthclient.FieldSupportsDeviceCodeGrant, oauthclient.FieldSupportsCodeGrant, oauthclient.FieldUsesManagedBuckets, oauthclient.FieldBackchannelLogoutSessionRequired, oauthclient.FieldFrontchannelLogoutSessionRequired, oauthclient.FieldIsVerified, oauthclient.FieldHasSecret:
 			values[i] = new(sql.NullBool)
-		case oauthclient.FieldRevision, oauthclient.FieldSecretVersion:
+		case oauthclient.FieldRevision, oauthclient.FieldSecretVersion, oauthclient.FieldEndedVersion:
 			values[i] = new(sql.NullInt64)
 		case oauthclient.FieldOrganisation, oauthclient.FieldName, oauthclient.FieldRedirectURI, oauthclient.FieldWebsiteURL, oauthclient.FieldDescription, oauthclient.FieldApplicationID, oauthclient.FieldBackchannelLogoutURI, oauthclient.FieldFrontchannelLogoutURI, oauthclient.FieldLogoHash:
 			values[i] = new(sql.NullString)
-		case oauthclient.FieldCreatedAt, oauthclient.FieldUpdatedAt, oauthclient.FieldSecretCreatedAt, oauthclient.FieldPreviousSecretExpiresAt, oauthclient.FieldPreviousSecretLastUsedAt:
+		case oauthclient.FieldCreatedAt, oauthclient.FieldUpdatedAt, oauthclient.FieldSecretCreatedAt, oauthclient.FieldPreviousSecretExpiresAt, oauthclient.FieldPreviousSecretLastUsedAt, oauthclient.FieldEndedAt, oauthclient.FieldEndedPresentedAt, oauthclient.FieldVerificationFailedAt:
 			values[i] = new(sql.NullTime)
 		case oauthclient.FieldID:
 			values[i] = new(uuid.UUID)
@@ -346,6 +356,40 @@ func (_m *OAuthClient) assignValues(columns []string, values []any) error {
 				_m.PreviousSecretLastUsedAt = new(time.Time)
 				*_m.PreviousSecretLastUsedAt = value.Time
 			}
+		case oauthclient.FieldEndedDigest:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field ended_digest", values[i])
+			} else if value != nil {
+				_m.EndedDigest = *value
+			}
+		case oauthclient.FieldEndedVersion:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field ended_version", values[i])
+			} else if value.Valid {
+				_m.EndedVersion = new(int64)
+				*_m.EndedVersion = value.Int64
+			}
+		case oauthclient.FieldEndedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field ended_at", values[i])
+			} else if value.Valid {
+				_m.EndedAt = new(time.Time)
+				*_m.EndedAt = value.Time
+			}
+		case oauthclient.FieldEndedPresentedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field ended_presented_at", values[i])
+			} else if value.Valid {
+				_m.EndedPresentedAt = new(time.Time)
+				*_m.EndedPresentedAt = value.Time
+			}
+		case oauthclient.FieldVerificationFailedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field verification_failed_at", values[i])
+			} else if value.Valid {
+				_m.VerificationFailedAt = new(time.Time)
+				*_m.VerificationFailedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -488,6 +532,28 @@ func (_m *OAuthClient) String() string {
 	builder.WriteString(", ")
 	if v := _m.PreviousSecretLastUsedAt; v != nil {
 		builder.WriteString("previous_secret_last_used_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("ended_digest=<sensitive>")
+	builder.WriteString(", ")
+	if v := _m.EndedVersion; v != nil {
+		builder.WriteString("ended_version=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.EndedAt; v != nil {
+		builder.WriteString("ended_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.EndedPresentedAt; v != nil {
+		builder.WriteString("ended_presented_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.VerificationFailedAt; v != nil {
+		builder.WriteString("verification_failed_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')

@@ -281,6 +281,68 @@ func (_c *OAuthClientCreate) SetNillablePreviousSecretLastUsedAt(v *time.Time) *
 	return _c
 }
 
+// SetEndedDigest sets the "ended_digest" field.
+func (_c *OAuthClientCreate) SetEndedDigest(v []byte) *OAuthClientCreate {
+	_c.mutation.SetEndedDigest(v)
+	return _c
+}
+
+// SetEndedVersion sets the "ended_version" field.
+func (_c *OAuthClientCreate) SetEndedVersion(v int64) *OAuthClientCreate {
+	_c.mutation.SetEndedVersion(v)
+	return _c
+}
+
+// SetNillableEndedVersion sets the "ended_version" field if the given value is not nil.
+func (_c *OAuthClientCreate) SetNillableEndedVersion(v *int64) *OAuthClientCreate {
+	if v != nil {
+		_c.SetEndedVersion(*v)
+	}
+	return _c
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (_c *OAuthClientCreate) SetEndedAt(v time.Time) *OAuthClientCreate {
+	_c.mutation.SetEndedAt(v)
+	return _c
+}
+
+// SetNillableEndedAt sets the "ended_at" field if the given value is not nil.
+func (_c *OAuthClientCreate) SetNillableEndedAt(v *time.Time) *OAuthClientCreate {
+	if v != nil {
+		_c.SetEndedAt(*v)
+	}
+	return _c
+}
+
+// SetEndedPresentedAt sets the "ended_presented_at" field.
+func (_c *OAuthClientCreate) SetEndedPresentedAt(v time.Time) *OAuthClientCreate {
+	_c.mutation.SetEndedPresentedAt(v)
+	return _c
+}
+
+// SetNillableEndedPresentedAt sets the "ended_presented_at" field if the given value is not nil.
+func (_c *OAuthClientCreate) SetNillableEndedPresentedAt(v *time.Time) *OAuthClientCreate {
+	if v != nil {
+		_c.SetEndedPresentedAt(*v)
+	}
+	return _c
+}
+
+// SetVerificationFailedAt sets the "verification_failed_at" field.
+func (_c *OAuthClientCreate) SetVerificationFailedAt(v time.Time) *OAuthClientCreate {
+	_c.mutation.SetVerificationFailedAt(v)
+	return _c
+}
+
+// SetNillableVerificationFailedAt sets the "verification_failed_at" field if the given value is not nil.
+func (_c *OAuthClientCreate) SetNillableVerificationFailedAt(v *time.Time) *OAuthClientCreate {
+	if v != nil {
+		_c.SetVerificationFailedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *OAuthClientCreate) SetID(v uuid.UUID) *OAuthClientCreate {
 	_c.mutation.SetID(v)
@@ -579,6 +641,26 @@ func (_c *OAuthClientCreate) createSpec() (*OAuthClient, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.PreviousSecretLastUsedAt(); ok {
 		_spec.SetField(oauthclient.FieldPreviousSecretLastUsedAt, field.TypeTime, value)
 		_node.PreviousSecretLastUsedAt = &value
+	}
+	if value, ok := _c.mutation.EndedDigest(); ok {
+		_spec.SetField(oauthclient.FieldEndedDigest, field.TypeBytes, value)
+		_node.EndedDigest = value
+	}
+	if value, ok := _c.mutation.EndedVersion(); ok {
+		_spec.SetField(oauthclient.FieldEndedVersion, field.TypeInt64, value)
+		_node.EndedVersion = &value
+	}
+	if value, ok := _c.mutation.EndedAt(); ok {
+		_spec.SetField(oauthclient.FieldEndedAt, field.TypeTime, value)
+		_node.EndedAt = &value
+	}
+	if value, ok := _c.mutation.EndedPresentedAt(); ok {
+		_spec.SetField(oauthclient.FieldEndedPresentedAt, field.TypeTime, value)
+		_node.EndedPresentedAt = &value
+	}
+	if value, ok := _c.mutation.VerificationFailedAt(); ok {
+		_spec.SetField(oauthclient.FieldVerificationFailedAt, field.TypeTime, value)
+		_node.VerificationFailedAt = &value
 	}
 	if nodes := _c.mutation.LogoIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

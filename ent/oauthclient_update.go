@@ -433,6 +433,105 @@ func (_u *OAuthClientUpdate) ClearPreviousSecretLastUsedAt() *OAuthClientUpdate 
 	return _u
 }
 
+// SetEndedDigest sets the "ended_digest" field.
+func (_u *OAuthClientUpdate) SetEndedDigest(v []byte) *OAuthClientUpdate {
+	_u.mutation.SetEndedDigest(v)
+	return _u
+}
+
+// ClearEndedDigest clears the value of the "ended_digest" field.
+func (_u *OAuthClientUpdate) ClearEndedDigest() *OAuthClientUpdate {
+	_u.mutation.ClearEndedDigest()
+	return _u
+}
+
+// SetEndedVersion sets the "ended_version" field.
+func (_u *OAuthClientUpdate) SetEndedVersion(v int64) *OAuthClientUpdate {
+	_u.mutation.ResetEndedVersion()
+	_u.mutation.SetEndedVersion(v)
+	return _u
+}
+
+// SetNillableEndedVersion sets the "ended_version" field if the given value is not nil.
+func (_u *OAuthClientUpdate) SetNillableEndedVersion(v *int64) *OAuthClientUpdate {
+	if v != nil {
+		_u.SetEndedVersion(*v)
+	}
+	return _u
+}
+
+// AddEndedVersion adds value to the "ended_version" field.
+func (_u *OAuthClientUpdate) AddEndedVersion(v int64) *OAuthClientUpdate {
+	_u.mutation.AddEndedVersion(v)
+	return _u
+}
+
+// ClearEndedVersion clears the value of the "ended_version" field.
+func (_u *OAuthClientUpdate) ClearEndedVersion() *OAuthClientUpdate {
+	_u.mutation.ClearEndedVersion()
+	return _u
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (_u *OAuthClientUpdate) SetEndedAt(v time.Time) *OAuthClientUpdate {
+	_u.mutation.SetEndedAt(v)
+	return _u
+}
+
+// SetNillableEndedAt sets the "ended_at" field if the given value is not nil.
+func (_u *OAuthClientUpdate) SetNillableEndedAt(v *time.Time) *OAuthClientUpdate {
+	if v != nil {
+		_u.SetEndedAt(*v)
+	}
+	return _u
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (_u *OAuthClientUpdate) ClearEndedAt() *OAuthClientUpdate {
+	_u.mutation.ClearEndedAt()
+	return _u
+}
+
+// SetEndedPresentedAt sets the "ended_presented_at" field.
+func (_u *OAuthClientUpdate) SetEndedPresentedAt(v time.Time) *OAuthClientUpdate {
+	_u.mutation.SetEndedPresentedAt(v)
+	return _u
+}
+
+// SetNillableEndedPresentedAt sets the "ended_presented_at" field if the given value is not nil.
+func (_u *OAuthClientUpdate) SetNillableEndedPresentedAt(v *time.Time) *OAuthClientUpdate {
+	if v != nil {
+		_u.SetEndedPresentedAt(*v)
+	}
+	return _u
+}
+
+// ClearEndedPresentedAt clears the value of the "ended_presented_at" field.
+func (_u *OAuthClientUpdate) ClearEndedPresentedAt() *OAuthClientUpdate {
+	_u.mutation.ClearEndedPresentedAt()
+	return _u
+}
+
+// SetVerificationFailedAt sets the "verification_failed_at" field.
+func (_u *OAuthClientUpdate) SetVerificationFailedAt(v time.Time) *OAuthClientUpdate {
+	_u.mutation.SetVerificationFailedAt(v)
+	return _u
+}
+
+// SetNillableVerificationFailedAt sets the "verification_failed_at" field if the given value is not nil.
+func (_u *OAuthClientUpdate) SetNillableVerificationFailedAt(v *time.Time) *OAuthClientUpdate {
+	if v != nil {
+		_u.SetVerificationFailedAt(*v)
+	}
+	return _u
+}
+
+// ClearVerificationFailedAt clears the value of the "verification_failed_at" field.
+func (_u *OAuthClientUpdate) ClearVerificationFailedAt() *OAuthClientUpdate {
+	_u.mutation.ClearVerificationFailedAt()
+	return _u
+}
+
 // SetLogoID sets the "logo" edge to the ClientLogo entity by ID.
 func (_u *OAuthClientUpdate) SetLogoID(id int) *OAuthClientUpdate {
 	_u.mutation.SetLogoID(id)
@@ -627,6 +726,39 @@ func (_u *OAuthClientUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	}
 	if _u.mutation.PreviousSecretLastUsedAtCleared() {
 		_spec.ClearField(oauthclient.FieldPreviousSecretLastUsedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.EndedDigest(); ok {
+		_spec.SetField(oauthclient.FieldEndedDigest, field.TypeBytes, value)
+	}
+	if _u.mutation.EndedDigestCleared() {
+		_spec.ClearField(oauthclient.FieldEndedDigest, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.EndedVersion(); ok {
+		_spec.SetField(oauthclient.FieldEndedVersion, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedEndedVersion(); ok {
+		_spec.AddField(oauthclient.FieldEndedVersion, field.TypeInt64, value)
+	}
+	if _u.mutation.EndedVersionCleared() {
+		_spec.ClearField(oauthclient.FieldEndedVersion, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.EndedAt(); ok {
+		_spec.SetField(oauthclient.FieldEndedAt, field.TypeTime, value)
+	}
+	if _u.mutation.EndedAtCleared() {
+		_spec.ClearField(oauthclient.FieldEndedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.EndedPresentedAt(); ok {
+		_spec.SetField(oauthclient.FieldEndedPresentedAt, field.TypeTime, value)
+	}
+	if _u.mutation.EndedPresentedAtCleared() {
+		_spec.ClearField(oauthclient.FieldEndedPresentedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.VerificationFailedAt(); ok {
+		_spec.SetField(oauthclient.FieldVerificationFailedAt, field.TypeTime, value)
+	}
+	if _u.mutation.VerificationFailedAtCleared() {
+		_spec.ClearField(oauthclient.FieldVerificationFailedAt, field.TypeTime)
 	}
 	if _u.mutation.LogoCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -1079,6 +1211,105 @@ func (_u *OAuthClientUpdateOne) ClearPreviousSecretLastUsedAt() *OAuthClientUpda
 	return _u
 }
 
+// SetEndedDigest sets the "ended_digest" field.
+func (_u *OAuthClientUpdateOne) SetEndedDigest(v []byte) *OAuthClientUpdateOne {
+	_u.mutation.SetEndedDigest(v)
+	return _u
+}
+
+// ClearEndedDigest clears the value of the "ended_digest" field.
+func (_u *OAuthClientUpdateOne) ClearEndedDigest() *OAuthClientUpdateOne {
+	_u.mutation.ClearEndedDigest()
+	return _u
+}
+
+// SetEndedVersion sets the "ended_version" field.
+func (_u *OAuthClientUpdateOne) SetEndedVersion(v int64) *OAuthClientUpdateOne {
+	_u.mutation.ResetEndedVersion()
+	_u.mutation.SetEndedVersion(v)
+	return _u
+}
+
+// SetNillableEndedVersion sets the "ended_version" field if the given value is not nil.
+func (_u *OAuthClientUpdateOne) SetNillableEndedVersion(v *int64) *OAuthClientUpdateOne {
+	if v != nil {
+		_u.SetEndedVersion(*v)
+	}
+	return _u
+}
+
+// AddEndedVersion adds value to the "ended_version" field.
+func (_u *OAuthClientUpdateOne) AddEndedVersion(v int64) *OAuthClientUpdateOne {
+	_u.mutation.AddEndedVersion(v)
+	return _u
+}
+
+// ClearEndedVersion clears the value of the "ended_version" field.
+func (_u *OAuthClientUpdateOne) ClearEndedVersion() *OAuthClientUpdateOne {
+	_u.mutation.ClearEndedVersion()
+	return _u
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (_u *OAuthClientUpdateOne) SetEndedAt(v time.Time) *OAuthClientUpdateOne {
+	_u.mutation.SetEndedAt(v)
+	return _u
+}
+
+// SetNillableEndedAt sets the "ended_at" field if the given value is not nil.
+func (_u *OAuthClientUpdateOne) SetNillableEndedAt(v *time.Time) *OAuthClientUpdateOne {
+	if v != nil {
+		_u.SetEndedAt(*v)
+	}
+	return _u
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (_u *OAuthClientUpdateOne) ClearEndedAt() *OAuthClientUpdateOne {
+	_u.mutation.ClearEndedAt()
+	return _u
+}
+
+// SetEndedPresentedAt sets the "ended_presented_at" field.
+func (_u *OAuthClientUpdateOne) SetEndedPresentedAt(v time.Time) *OAuthClientUpdateOne {
+	_u.mutation.SetEndedPresentedAt(v)
+	return _u
+}
+
+// SetNillableEndedPresentedAt sets the "ended_presented_at" field if the given value is not nil.
+func (_u *OAuthClientUpdateOne) SetNillableEndedPresentedAt(v *time.Time) *OAuthClientUpdateOne {
+	if v != nil {
+		_u.SetEndedPresentedAt(*v)
+	}
+	return _u
+}
+
+// ClearEndedPresentedAt clears the value of the "ended_presented_at" field.
+func (_u *OAuthClientUpdateOne) ClearEndedPresentedAt() *OAuthClientUpdateOne {
+	_u.mutation.ClearEndedPresentedAt()
+	return _u
+}
+
+// SetVerificationFailedAt sets the "verification_failed_at" field.
+func (_u *OAuthClientUpdateOne) SetVerificationFailedAt(v time.Time) *OAuthClientUpdateOne {
+	_u.mutation.SetVerificationFailedAt(v)
+	return _u
+}
+
+// SetNillableVerificationFailedAt sets the "verification_failed_at" field if the given value is not nil.
+func (_u *OAuthClientUpdateOne) SetNillableVerificationFailedAt(v *time.Time) *OAuthClientUpdateOne {
+	if v != nil {
+		_u.SetVerificationFailedAt(*v)
+	}
+	return _u
+}
+
+// ClearVerificationFailedAt clears the value of the "verification_failed_at" field.
+func (_u *OAuthClientUpdateOne) ClearVerificationFailedAt() *OAuthClientUpdateOne {
+	_u.mutation.ClearVerificationFailedAt()
+	return _u
+}
+
 // SetLogoID sets the "logo" edge to the ClientLogo entity by ID.
 func (_u *OAuthClientUpdateOne) SetLogoID(id int) *OAuthClientUpdateOne {
 	_u.mutation.SetLogoID(id)
@@ -1303,6 +1534,39 @@ func (_u *OAuthClientUpdateOne) sqlSave(ctx context.Context) (_node *OAuthClient
 	}
 	if _u.mutation.PreviousSecretLastUsedAtCleared() {
 		_spec.ClearField(oauthclient.FieldPreviousSecretLastUsedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.EndedDigest(); ok {
+		_spec.SetField(oauthclient.FieldEndedDigest, field.TypeBytes, value)
+	}
+	if _u.mutation.EndedDigestCleared() {
+		_spec.ClearField(oauthclient.FieldEndedDigest, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.EndedVersion(); ok {
+		_spec.SetField(oauthclient.FieldEndedVersion, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedEndedVersion(); ok {
+		_spec.AddField(oauthclient.FieldEndedVersion, field.TypeInt64, value)
+	}
+	if _u.mutation.EndedVersionCleared() {
+		_spec.ClearField(oauthclient.FieldEndedVersion, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.EndedAt(); ok {
+		_spec.SetField(oauthclient.FieldEndedAt, field.TypeTime, value)
+	}
+	if _u.mutation.EndedAtCleared() {
+		_spec.ClearField(oauthclient.FieldEndedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.EndedPresentedAt(); ok {
+		_spec.SetField(oauthclient.FieldEndedPresentedAt, field.TypeTime, value)
+	}
+	if _u.mutation.EndedPresentedAtCleared() {
+		_spec.ClearField(oauthclient.FieldEndedPresentedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.VerificationFailedAt(); ok {
+		_spec.SetField(oauthclient.FieldVerificationFailedAt, field.TypeTime, value)
+	}
+	if _u.mutation.VerificationFailedAtCleared() {
+		_spec.ClearField(oauthclient.FieldVerificationFailedAt, field.TypeTime)
 	}
 	if _u.mutation.LogoCleared() {
 		edge := &sqlgraph.EdgeSpec{

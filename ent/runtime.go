@@ -20,6 +20,10 @@ func init() {
 	clienteventDescReason := clienteventFields[14].Descriptor()
 	// clientevent.DefaultReason holds the default value on creation for the reason field.
 	clientevent.DefaultReason = clienteventDescReason.Default.(string)
+	// clienteventDescSecretRefused is the schema descriptor for secret_refused field.
+	clienteventDescSecretRefused := clienteventFields[16].Descriptor()
+	// clientevent.DefaultSecretRefused holds the default value on creation for the secret_refused field.
+	clientevent.DefaultSecretRefused = clienteventDescSecretRefused.Default.(bool)
 	oauthclientFields := schema.OAuthClient{}.Fields()
 	_ = oauthclientFields
 	// oauthclientDescOrganisation is the schema descriptor for organisation field.

@@ -41,6 +41,10 @@ const (
 	FieldAPI = "api"
 	// FieldReason holds the string denoting the reason field in the database.
 	FieldReason = "reason"
+	// FieldSecretLookup holds the string denoting the secret_lookup field in the database.
+	FieldSecretLookup = "secret_lookup"
+	// FieldSecretRefused holds the string denoting the secret_refused field in the database.
+	FieldSecretRefused = "secret_refused"
 	// Table holds the table name of the clientevent in the database.
 	Table = "client_events"
 )
@@ -62,6 +66,8 @@ var Columns = []string{
 	FieldAddress,
 	FieldAPI,
 	FieldReason,
+	FieldSecretLookup,
+	FieldSecretRefused,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -77,6 +83,8 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultReason holds the default value on creation for the "reason" field.
 	DefaultReason string
+	// DefaultSecretRefused holds the default value on creation for the "secret_refused" field.
+	DefaultSecretRefused bool
 )
 
 // Kind defines the type for the "kind" enum field.
@@ -91,6 +99,9 @@ const (
 	KindSecretRotated         Kind = "secret_rotated"
 	KindSecretRead            Kind = "secret_read"
 	KindPreviousSecretRevoked Kind = "previous_secret_revoked"
+	KindVerificationFailures  Kind = "verification_failures"
+	KindEndedSecretPresented  Kind = "ended_secret_presented"
+	KindTokenMinted           Kind = "token_minted"
 )
 
 func (k Kind) String() string {
@@ -100,7 +111,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindCreated, KindUpdated, KindDeleted, KindLogoUploaded, KindSecretRotated, KindSecretRead, KindPreviousSecretRevoked:
+	case KindCreated, KindUpdated, KindDeleted, KindLogoUploaded, KindSecretRotated, KindSecretRead, KindPreviousSecretRevoked, KindVerificationFailures, KindEndedSecretPresented, KindTokenMinted:
 		return nil
 	default:
 		return fmt.Errorf("clientevent: invalid enum value for kind field: %q", k)
@@ -183,4 +194,9 @@ func ByAPI(opts ...sql.OrderTermOption) OrderOption {
 // ByReason orders the results by the reason field.
 func ByReason(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldReason, opts...).ToFunc()
+}
+
+// BySecretRefused orders the results by the secret_refused field.
+func BySecretRefused(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSecretRefused, opts...).ToFunc()
 }

@@ -120,6 +120,16 @@ func Reason(v string) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldEQ(FieldReason, v))
 }
 
+// SecretLookup applies equality check predicate on the "secret_lookup" field. It's identical to SecretLookupEQ.
+func SecretLookup(v []byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEQ(FieldSecretLookup, v))
+}
+
+// SecretRefused applies equality check predicate on the "secret_refused" field. It's identical to SecretRefusedEQ.
+func SecretRefused(v bool) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEQ(FieldSecretRefused, v))
+}
+
 // ClientIDEQ applies the EQ predicate on the "client_id" field.
 func ClientIDEQ(v uuid.UUID) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldEQ(FieldClientID, v))
@@ -158,6 +168,16 @@ func ClientIDLT(v uuid.UUID) predicate.ClientEvent {
 // ClientIDLTE applies the LTE predicate on the "client_id" field.
 func ClientIDLTE(v uuid.UUID) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldLTE(FieldClientID, v))
+}
+
+// ClientIDIsNil applies the IsNil predicate on the "client_id" field.
+func ClientIDIsNil() predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldIsNull(FieldClientID))
+}
+
+// ClientIDNotNil applies the NotNil predicate on the "client_id" field.
+func ClientIDNotNil() predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNotNull(FieldClientID))
 }
 
 // OrganisationEQ applies the EQ predicate on the "organisation" field.
@@ -853,6 +873,66 @@ func ReasonEqualFold(v string) predicate.ClientEvent {
 // ReasonContainsFold applies the ContainsFold predicate on the "reason" field.
 func ReasonContainsFold(v string) predicate.ClientEvent {
 	return predicate.ClientEvent(sql.FieldContainsFold(FieldReason, v))
+}
+
+// SecretLookupEQ applies the EQ predicate on the "secret_lookup" field.
+func SecretLookupEQ(v []byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEQ(FieldSecretLookup, v))
+}
+
+// SecretLookupNEQ applies the NEQ predicate on the "secret_lookup" field.
+func SecretLookupNEQ(v []byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNEQ(FieldSecretLookup, v))
+}
+
+// SecretLookupIn applies the In predicate on the "secret_lookup" field.
+func SecretLookupIn(vs ...[]byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldIn(FieldSecretLookup, vs...))
+}
+
+// SecretLookupNotIn applies the NotIn predicate on the "secret_lookup" field.
+func SecretLookupNotIn(vs ...[]byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNotIn(FieldSecretLookup, vs...))
+}
+
+// SecretLookupGT applies the GT predicate on the "secret_lookup" field.
+func SecretLookupGT(v []byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldGT(FieldSecretLookup, v))
+}
+
+// SecretLookupGTE applies the GTE predicate on the "secret_lookup" field.
+func SecretLookupGTE(v []byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldGTE(FieldSecretLookup, v))
+}
+
+// SecretLookupLT applies the LT predicate on the "secret_lookup" field.
+func SecretLookupLT(v []byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldLT(FieldSecretLookup, v))
+}
+
+// SecretLookupLTE applies the LTE predicate on the "secret_lookup" field.
+func SecretLookupLTE(v []byte) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldLTE(FieldSecretLookup, v))
+}
+
+// SecretLookupIsNil applies the IsNil predicate on the "secret_lookup" field.
+func SecretLookupIsNil() predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldIsNull(FieldSecretLookup))
+}
+
+// SecretLookupNotNil applies the NotNil predicate on the "secret_lookup" field.
+func SecretLookupNotNil() predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNotNull(FieldSecretLookup))
+}
+
+// SecretRefusedEQ applies the EQ predicate on the "secret_refused" field.
+func SecretRefusedEQ(v bool) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldEQ(FieldSecretRefused, v))
+}
+
+// SecretRefusedNEQ applies the NEQ predicate on the "secret_refused" field.
+func SecretRefusedNEQ(v bool) predicate.ClientEvent {
+	return predicate.ClientEvent(sql.FieldNEQ(FieldSecretRefused, v))
 }
 
 // And groups predicates with the AND operator between them.

@@ -3,6 +3,7 @@
 package migrate
 
 import (
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/dialect/sql/schema"
 	"entgo.io/ent/schema/field"
 )
@@ -11,9 +12,9 @@ var (
 	// ClientEventsColumns holds the columns for the "client_events" table.
 	ClientEventsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64, Increment: true},
-		{Name: "client_id", Type: field.TypeUUID},
+		{Name: "client_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "organisation", Type: field.TypeString},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"created", "updated", "deleted", "logo_uploaded", "secret_rotated", "secret_read", "previous_secret_revoked"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"created", "updated", "deleted", "logo_uploaded", "secret_rotated", "secret_read", "previous_secret_revoked", "verification_failures", "ended_secret_presented", "token_minted"}},
 		{Name: "at", Type: field.TypeTime},
 		{Name: "secret_version", Type: field.TypeInt64},
 		{Name: "secret_released", Type: field.TypeBool},
@@ -25,6 +26,8 @@ var (
 		{Name: "address", Type: field.TypeString},
 		{Name: "api", Type: field.TypeString},
 		{Name: "reason", Type: field.TypeString, Default: ""},
+		{Name: "secret_lookup", Type: field.TypeBytes, Nullable: true},
+		{Name: "secret_refused", Type: field.TypeBool, Default: false},
 	}
 	// ClientEventsTable holds the schema information for the "client_events" table.
 	ClientEventsTable = &schema.Table{
@@ -36,6 +39,22 @@ var (
 				Name:    "clientevent_client_id_id",
 				Unique:  false,
 				Columns: []*schema.Column{ClientEventsColumns[1], ClientEventsColumns[0]},
+			},
+			{
+				Name:    "clientevent_secret_lookup",
+				Unique:  false,
+				Columns: []*schema.Column{ClientEventsColumns[15]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "secret_lookup IS NOT NULL",
+				},
+			},
+			{
+				Name:    "clientevent_organisation_at",
+				Unique:  false,
+				Columns: []*schema.Column{ClientEventsColumns[2], ClientEventsColumns[4]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "secret_refused",
+				},
 			},
 		},
 	}
@@ -136,6 +155,11 @@ var (
 		{Name: "previous_secret_digest", Type: field.TypeBytes, Nullable: true},
 		{Name: "previous_secret_expires_at", Type: field.TypeTime, Nullable: true},
 		{Name: "previous_secret_last_used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "ended_digest", Type: field.TypeBytes, Nullable: true},
+		{Name: "ended_version", Type: field.TypeInt64, Nullable: true},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "ended_presented_at", Type: field.TypeTime, Nullable: true},
+		{Name: "verification_failed_at", Type: field.TypeTime, Nullable: true},
 	}
 	// OauthClientsTable holds the schema information for the "oauth_clients" table.
 	OauthClientsTable = &schema.Table{

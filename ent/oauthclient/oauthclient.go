@@ -74,6 +74,16 @@ const (
 	FieldPreviousSecretExpiresAt = "previous_secret_expires_at"
 	// FieldPreviousSecretLastUsedAt holds the string denoting the previous_secret_last_used_at field in the database.
 	FieldPreviousSecretLastUsedAt = "previous_secret_last_used_at"
+	// FieldEndedDigest holds the string denoting the ended_digest field in the database.
+	FieldEndedDigest = "ended_digest"
+	// FieldEndedVersion holds the string denoting the ended_version field in the database.
+	FieldEndedVersion = "ended_version"
+	// FieldEndedAt holds the string denoting the ended_at field in the database.
+	FieldEndedAt = "ended_at"
+	// FieldEndedPresentedAt holds the string denoting the ended_presented_at field in the database.
+	FieldEndedPresentedAt = "ended_presented_at"
+	// FieldVerificationFailedAt holds the string denoting the verification_failed_at field in the database.
+	FieldVerificationFailedAt = "verification_failed_at"
 	// EdgeLogo holds the string denoting the logo edge name in mutations.
 	EdgeLogo = "logo"
 	// Table holds the table name of the oauthclient in the database.
@@ -121,6 +131,11 @@ var Columns = []string{
 	FieldPreviousSecretDigest,
 	FieldPreviousSecretExpiresAt,
 	FieldPreviousSecretLastUsedAt,
+	FieldEndedDigest,
+	FieldEndedVersion,
+	FieldEndedAt,
+	FieldEndedPresentedAt,
+	FieldVerificationFailedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -273,6 +288,26 @@ func ByPreviousSecretExpiresAt(opts ...sql.OrderTermOption) OrderOption {
 // ByPreviousSecretLastUsedAt orders the results by the previous_secret_last_used_at field.
 func ByPreviousSecretLastUsedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPreviousSecretLastUsedAt, opts...).ToFunc()
+}
+
+// ByEndedVersion orders the results by the ended_version field.
+func ByEndedVersion(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEndedVersion, opts...).ToFunc()
+}
+
+// ByEndedAt orders the results by the ended_at field.
+func ByEndedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEndedAt, opts...).ToFunc()
+}
+
+// ByEndedPresentedAt orders the results by the ended_presented_at field.
+func ByEndedPresentedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEndedPresentedAt, opts...).ToFunc()
+}
+
+// ByVerificationFailedAt orders the results by the verification_failed_at field.
+func ByVerificationFailedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldVerificationFailedAt, opts...).ToFunc()
 }
 
 // ByLogoField orders the results by logo field.

@@ -196,6 +196,31 @@ func PreviousSecretLastUsedAt(v time.Time) predicate.OAuthClient {
 	return predicate.OAuthClient(sql.FieldEQ(FieldPreviousSecretLastUsedAt, v))
 }
 
+// EndedDigest applies equality check predicate on the "ended_digest" field. It's identical to EndedDigestEQ.
+func EndedDigest(v []byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldEndedDigest, v))
+}
+
+// EndedVersion applies equality check predicate on the "ended_version" field. It's identical to EndedVersionEQ.
+func EndedVersion(v int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldEndedVersion, v))
+}
+
+// EndedAt applies equality check predicate on the "ended_at" field. It's identical to EndedAtEQ.
+func EndedAt(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldEndedAt, v))
+}
+
+// EndedPresentedAt applies equality check predicate on the "ended_presented_at" field. It's identical to EndedPresentedAtEQ.
+func EndedPresentedAt(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldEndedPresentedAt, v))
+}
+
+// VerificationFailedAt applies equality check predicate on the "verification_failed_at" field. It's identical to VerificationFailedAtEQ.
+func VerificationFailedAt(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldVerificationFailedAt, v))
+}
+
 // OrganisationEQ applies the EQ predicate on the "organisation" field.
 func OrganisationEQ(v string) predicate.OAuthClient {
 	return predicate.OAuthClient(sql.FieldEQ(FieldOrganisation, v))
@@ -1369,6 +1394,256 @@ func PreviousSecretLastUsedAtIsNil() predicate.OAuthClient {
 // PreviousSecretLastUsedAtNotNil applies the NotNil predicate on the "previous_secret_last_used_at" field.
 func PreviousSecretLastUsedAtNotNil() predicate.OAuthClient {
 	return predicate.OAuthClient(sql.FieldNotNull(FieldPreviousSecretLastUsedAt))
+}
+
+// EndedDigestEQ applies the EQ predicate on the "ended_digest" field.
+func EndedDigestEQ(v []byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldEndedDigest, v))
+}
+
+// EndedDigestNEQ applies the NEQ predicate on the "ended_digest" field.
+func EndedDigestNEQ(v []byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNEQ(FieldEndedDigest, v))
+}
+
+// EndedDigestIn applies the In predicate on the "ended_digest" field.
+func EndedDigestIn(vs ...[]byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIn(FieldEndedDigest, vs...))
+}
+
+// EndedDigestNotIn applies the NotIn predicate on the "ended_digest" field.
+func EndedDigestNotIn(vs ...[]byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotIn(FieldEndedDigest, vs...))
+}
+
+// EndedDigestGT applies the GT predicate on the "ended_digest" field.
+func EndedDigestGT(v []byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGT(FieldEndedDigest, v))
+}
+
+// EndedDigestGTE applies the GTE predicate on the "ended_digest" field.
+func EndedDigestGTE(v []byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGTE(FieldEndedDigest, v))
+}
+
+// EndedDigestLT applies the LT predicate on the "ended_digest" field.
+func EndedDigestLT(v []byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLT(FieldEndedDigest, v))
+}
+
+// EndedDigestLTE applies the LTE predicate on the "ended_digest" field.
+func EndedDigestLTE(v []byte) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLTE(FieldEndedDigest, v))
+}
+
+// EndedDigestIsNil applies the IsNil predicate on the "ended_digest" field.
+func EndedDigestIsNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIsNull(FieldEndedDigest))
+}
+
+// EndedDigestNotNil applies the NotNil predicate on the "ended_digest" field.
+func EndedDigestNotNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotNull(FieldEndedDigest))
+}
+
+// EndedVersionEQ applies the EQ predicate on the "ended_version" field.
+func EndedVersionEQ(v int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldEndedVersion, v))
+}
+
+// EndedVersionNEQ applies the NEQ predicate on the "ended_version" field.
+func EndedVersionNEQ(v int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNEQ(FieldEndedVersion, v))
+}
+
+// EndedVersionIn applies the In predicate on the "ended_version" field.
+func EndedVersionIn(vs ...int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIn(FieldEndedVersion, vs...))
+}
+
+// EndedVersionNotIn applies the NotIn predicate on the "ended_version" field.
+func EndedVersionNotIn(vs ...int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotIn(FieldEndedVersion, vs...))
+}
+
+// EndedVersionGT applies the GT predicate on the "ended_version" field.
+func EndedVersionGT(v int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGT(FieldEndedVersion, v))
+}
+
+// EndedVersionGTE applies the GTE predicate on the "ended_version" field.
+func EndedVersionGTE(v int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGTE(FieldEndedVersion, v))
+}
+
+// EndedVersionLT applies the LT predicate on the "ended_version" field.
+func EndedVersionLT(v int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLT(FieldEndedVersion, v))
+}
+
+// EndedVersionLTE applies the LTE predicate on the "ended_version" field.
+func EndedVersionLTE(v int64) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLTE(FieldEndedVersion, v))
+}
+
+// EndedVersionIsNil applies the IsNil predicate on the "ended_version" field.
+func EndedVersionIsNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIsNull(FieldEndedVersion))
+}
+
+// EndedVersionNotNil applies the NotNil predicate on the "ended_version" field.
+func EndedVersionNotNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotNull(FieldEndedVersion))
+}
+
+// EndedAtEQ applies the EQ predicate on the "ended_at" field.
+func EndedAtEQ(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldEndedAt, v))
+}
+
+// EndedAtNEQ applies the NEQ predicate on the "ended_at" field.
+func EndedAtNEQ(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNEQ(FieldEndedAt, v))
+}
+
+// EndedAtIn applies the In predicate on the "ended_at" field.
+func EndedAtIn(vs ...time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIn(FieldEndedAt, vs...))
+}
+
+// EndedAtNotIn applies the NotIn predicate on the "ended_at" field.
+func EndedAtNotIn(vs ...time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotIn(FieldEndedAt, vs...))
+}
+
+// EndedAtGT applies the GT predicate on the "ended_at" field.
+func EndedAtGT(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGT(FieldEndedAt, v))
+}
+
+// EndedAtGTE applies the GTE predicate on the "ended_at" field.
+func EndedAtGTE(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGTE(FieldEndedAt, v))
+}
+
+// EndedAtLT applies the LT predicate on the "ended_at" field.
+func EndedAtLT(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLT(FieldEndedAt, v))
+}
+
+// EndedAtLTE applies the LTE predicate on the "ended_at" field.
+func EndedAtLTE(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLTE(FieldEndedAt, v))
+}
+
+// EndedAtIsNil applies the IsNil predicate on the "ended_at" field.
+func EndedAtIsNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIsNull(FieldEndedAt))
+}
+
+// EndedAtNotNil applies the NotNil predicate on the "ended_at" field.
+func EndedAtNotNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotNull(FieldEndedAt))
+}
+
+// EndedPresentedAtEQ applies the EQ predicate on the "ended_presented_at" field.
+func EndedPresentedAtEQ(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldEndedPresentedAt, v))
+}
+
+// EndedPresentedAtNEQ applies the NEQ predicate on the "ended_presented_at" field.
+func EndedPresentedAtNEQ(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNEQ(FieldEndedPresentedAt, v))
+}
+
+// EndedPresentedAtIn applies the In predicate on the "ended_presented_at" field.
+func EndedPresentedAtIn(vs ...time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIn(FieldEndedPresentedAt, vs...))
+}
+
+// EndedPresentedAtNotIn applies the NotIn predicate on the "ended_presented_at" field.
+func EndedPresentedAtNotIn(vs ...time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotIn(FieldEndedPresentedAt, vs...))
+}
+
+// EndedPresentedAtGT applies the GT predicate on the "ended_presented_at" field.
+func EndedPresentedAtGT(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGT(FieldEndedPresentedAt, v))
+}
+
+// EndedPresentedAtGTE applies the GTE predicate on the "ended_presented_at" field.
+func EndedPresentedAtGTE(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGTE(FieldEndedPresentedAt, v))
+}
+
+// EndedPresentedAtLT applies the LT predicate on the "ended_presented_at" field.
+func EndedPresentedAtLT(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLT(FieldEndedPresentedAt, v))
+}
+
+// EndedPresentedAtLTE applies the LTE predicate on the "ended_presented_at" field.
+func EndedPresentedAtLTE(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLTE(FieldEndedPresentedAt, v))
+}
+
+// EndedPresentedAtIsNil applies the IsNil predicate on the "ended_presented_at" field.
+func EndedPresentedAtIsNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIsNull(FieldEndedPresentedAt))
+}
+
+// EndedPresentedAtNotNil applies the NotNil predicate on the "ended_presented_at" field.
+func EndedPresentedAtNotNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotNull(FieldEndedPresentedAt))
+}
+
+// VerificationFailedAtEQ applies the EQ predicate on the "verification_failed_at" field.
+func VerificationFailedAtEQ(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldEQ(FieldVerificationFailedAt, v))
+}
+
+// VerificationFailedAtNEQ applies the NEQ predicate on the "verification_failed_at" field.
+func VerificationFailedAtNEQ(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNEQ(FieldVerificationFailedAt, v))
+}
+
+// VerificationFailedAtIn applies the In predicate on the "verification_failed_at" field.
+func VerificationFailedAtIn(vs ...time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIn(FieldVerificationFailedAt, vs...))
+}
+
+// VerificationFailedAtNotIn applies the NotIn predicate on the "verification_failed_at" field.
+func VerificationFailedAtNotIn(vs ...time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotIn(FieldVerificationFailedAt, vs...))
+}
+
+// VerificationFailedAtGT applies the GT predicate on the "verification_failed_at" field.
+func VerificationFailedAtGT(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGT(FieldVerificationFailedAt, v))
+}
+
+// VerificationFailedAtGTE applies the GTE predicate on the "verification_failed_at" field.
+func VerificationFailedAtGTE(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldGTE(FieldVerificationFailedAt, v))
+}
+
+// VerificationFailedAtLT applies the LT predicate on the "verification_failed_at" field.
+func VerificationFailedAtLT(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLT(FieldVerificationFailedAt, v))
+}
+
+// VerificationFailedAtLTE applies the LTE predicate on the "verification_failed_at" field.
+func VerificationFailedAtLTE(v time.Time) predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldLTE(FieldVerificationFailedAt, v))
+}
+
+// VerificationFailedAtIsNil applies the IsNil predicate on the "verification_failed_at" field.
+func VerificationFailedAtIsNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldIsNull(FieldVerificationFailedAt))
+}
+
+// VerificationFailedAtNotNil applies the NotNil predicate on the "verification_failed_at" field.
+func VerificationFailedAtNotNil() predicate.OAuthClient {
+	return predicate.OAuthClient(sql.FieldNotNull(FieldVerificationFailedAt))
 }
 
 // HasLogo applies the HasEdge predicate on the "logo" edge.

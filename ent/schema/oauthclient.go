@@ -77,6 +77,11 @@ func secretFields() []ent.Field {
 		field.Bytes("previous_secret_digest").Optional().Sensitive(),
 		field.Time("previous_secret_expires_at").Optional().Nillable(),
 		field.Time("previous_secret_last_used_at").Optional().Nillable().Comment("to the minute"),
+		field.Bytes("ended_digest").Optional().Sensitive().Comment("of the secret that was replaced or revoked last; it is never valid"),
+		field.Int64("ended_version").Optional().Nillable(),
+		field.Time("ended_at").Optional().Nillable(),
+		field.Time("ended_presented_at").Optional().Nillable().Comment("when the last event about a presented ended secret was due"),
+		field.Time("verification_failed_at").Optional().Nillable().Comment("when the last event about wrong secrets was due"),
 	}
 }
 

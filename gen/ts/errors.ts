@@ -20,6 +20,7 @@ export interface FieldViolation {
 export type Reason =
   | "INSUFFICIENT_SCOPE"
   | "CLIENT_NOT_FOUND"
+  | "SECRET_NOT_FOUND"
   | "CLIENT_EXISTS"
   | "PUBLIC_CLIENT"
   | "SECRET_VERSION_MISMATCH"

@@ -16,6 +16,7 @@ export { bearer } from "./token.js";
 export type { Token, TransportFactory } from "./token.js";
 export * from "./src/clientsd/v1/client_event_pb.js";
 export * from "./src/clientsd/v1/secret_match_pb.js";
+export * from "./src/clientsd/v1/secret_state_pb.js";
 export * from "./src/clientsd/v1/secrets_service_pb.js";
 export * from "./src/xeonr/auth/api/v1/clients_pb.js";
 export * from "./src/xeonr/auth/api/v1/clients_service_pb.js";
@@ -32,7 +33,7 @@ export type Options = {
 export interface Clients {
   /** Creates, reads, changes and deletes OAuth clients, and rotates their secrets. */
   readonly clients: ClientOf<typeof ClientsService>;
-  /** Verifies secrets, revokes the previous secret, lists events. */
+  /** Verifies secrets, finds their clients, revokes the previous secret, lists events. */
   readonly secrets: ClientOf<typeof SecretsService>;
   /** Rotates a secret with the one method of ZITADEL's management API that is served. */
   readonly management: ClientOf<typeof ManagementService>;

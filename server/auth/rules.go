@@ -52,6 +52,8 @@ type Rule struct {
 	Scope string
 	// Or is a smaller scope that does as well. Empty: none.
 	Or string
+	// And is a second scope that every call needs. Empty: none.
+	And string
 	// Self allows a call with this message to the holder of a token that was
 	// issued to the client the message is about, with ScopeRotateSelf. Nil: no.
 	Self func(msg any) (clientID string)
@@ -86,7 +88,7 @@ func (r Rule) sets(self bool, also ...string) [][]string {
 	}
 	sets = append(sets, []string{r.Scope})
 	for i := range sets {
-		for _, scope := range also {
+		for _, scope := range append([]string{r.And}, also...) {
 			if scope != "" && !slices.Contains(sets[i], scope) {
 				sets[i] = append(sets[i], scope)
 			}
@@ -116,6 +118,7 @@ func NewRules(secretReadScope string) Rules {
 		apiv1connect.ClientsServiceUploadClientLogoProcedure:  {Scope: ScopeManage},
 		apiv1connect.ClientsServiceGetPublicClientsProcedure:  {Public: true},
 		clientsdv1connect.SecretsServiceVerifySecretProcedure: {Scope: ScopeVerify},
+		clientsdv1connect.SecretsServiceFindSecretProcedure:   {Scope: ScopeRead, And: ScopeVerify},
 
 		clientsdv1connect.SecretsServiceRevokePreviousSecretProcedure: {Scope: ScopeManage},
 		clientsdv1connect.SecretsServiceListClientEventsProcedure:     {Scope: ScopeRead},
@@ -168,7 +171,7 @@ func (r Rule) opens(principal *Principal, msg any) bool {
 }
 
 func (r Rule) authorise(principal *Principal, msg any) error {
-	if !r.opens(principal, msg) {
+	if !r.opens(principal, msg) || r.And != "" && !principal.HasScope(r.And) {
 		return r.lacking(principal, msg)
 	}
 	if r.Also == nil {

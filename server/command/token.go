@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/user"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +35,8 @@ type Token struct {
 // Help returns the text of token --help.
 func (Token) Help() string {
 	return `Prints a token and nothing else. Run serve first: it creates the key. The server may run meanwhile.
+
+The database records who has minted which token: docs/operations.md says how to see it. The token itself is not stored.
 
 Scopes:
 
@@ -83,8 +88,41 @@ func (c Token) Run(env *Environment) (err error) {
 	if err := c.checkAccepted(env.Context, signer, token); err != nil {
 		return err
 	}
+	if err := c.record(env.Context, opened); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintln(env.Stdout, token)
 	return err
+}
+
+// record records the token before anybody has it.
+func (c Token) record(ctx context.Context, opened *storage.Storage) error {
+	clock, err := opened.DB.Clock(ctx, time.Now)
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname() // empty if it has no name
+	err = oauthclient.RecordToken(ctx, opened.DB.Transact, oauthclient.MintedToken{
+		At:           clock(),
+		Operator:     operator(),
+		Host:         host,
+		Organisation: cmp.Or(c.Organisation, auth.DefaultOrganisation),
+		Grant:        fmt.Sprintf("subject %q, scope %q, client %q, audience %q, ttl %v", c.Subject, c.Scope, c.ClientID, c.Audience, c.TTL),
+	})
+	if err != nil {
+		return fmt.Errorf("record token: %w", err)
+	}
+	return nil
+}
+
+// operator returns the user of the operating system. A container may have no name
+// for it.
+func operator() string {
+	uid := "uid " + strconv.Itoa(os.Getuid())
+	if current, err := user.Current(); err == nil {
+		return current.Username + " (" + uid + ")"
+	}
+	return uid
 }
 
 // check refuses a token that would allow nothing.

@@ -56,7 +56,7 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 		}
 	}
 	record := Record{}
-	err := s.inTx(ctx, "create client", func(ctx context.Context, tx *ent.Tx) (err error) {
+	err := s.inTx(ctx, "create client", func(ctx context.Context, tx *unit) (err error) {
 		call := idempotentCall{key: in.Key, method: "create", input: in, includeSecret: true}
 		record, err = s.idempotent(ctx, tx, caller, call, func() (Record, error) { return s.create(ctx, tx, id, caller, in, generated) })
 		return err
@@ -68,13 +68,13 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 }
 
 // create runs the body of Create's transaction.
-func (s *Store) create(ctx context.Context, tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, generated newSecret) (Record, error) {
+func (s *Store) create(ctx context.Context, tx *unit, id uuid.UUID, caller Caller, in CreateInput, generated newSecret) (Record, error) {
 	row, err := s.insert(tx, id, caller, in, generated).Save(ctx)
 	if err != nil {
 		return Record{}, err
 	}
 	return Record{Client: row, Secret: generated.plain},
-		s.record(ctx, tx, caller, row, event{kind: clientevent.KindCreated, released: in.Confidential})
+		s.record(ctx, tx, caller, row, event{kind: clientevent.KindCreated, released: in.Confidential, issued: generated.lookup})
 }
 
 func (in CreateInput) validate() error {
@@ -95,7 +95,7 @@ func (in CreateInput) validate() error {
 }
 
 // insert builds the row. What is absent stays null.
-func (s *Store) insert(tx *ent.Tx, id uuid.UUID, caller Caller, in CreateInput, generated newSecret) *ent.OAuthClientCreate {
+func (s *Store) insert(tx *unit, id uuid.UUID, caller Caller, in CreateInput, generated newSecret) *ent.OAuthClientCreate {
 	now := s.now()
 	row := tx.OAuthClient.Create().
 		SetID(id).

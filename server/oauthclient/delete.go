@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"clientsd/ent"
 	"clientsd/ent/clientevent"
 )
 
@@ -13,7 +12,7 @@ import (
 //
 // Errors: ErrNotFound.
 func (s *Store) Delete(ctx context.Context, caller Caller, id uuid.UUID) error {
-	return s.inTx(ctx, "delete client", func(ctx context.Context, tx *ent.Tx) error {
+	return s.inTx(ctx, "delete client", func(ctx context.Context, tx *unit) error {
 		row, err := tx.OAuthClient.Query().Where(visible(caller, id), locked).Only(ctx)
 		if err != nil {
 			return err

@@ -71,6 +71,9 @@ type Violation struct {
 var (
 	// ErrNotFound also stands for a client of another organisation.
 	ErrNotFound = &Error{Code: NotFound, Reason: "CLIENT_NOT_FOUND", Message: "client not found"}
+	// ErrSecretNotFound reports that no client of the organisation is on record with
+	// a secret.
+	ErrSecretNotFound = &Error{Code: NotFound, Reason: "SECRET_NOT_FOUND", Message: "secret not found: no client of the organisation is on record with it"}
 	// ErrExists reports a collision of random ids, which is not expected to happen.
 	ErrExists = &Error{Code: AlreadyExists, Reason: "CLIENT_EXISTS", Message: "a client with this id already exists"}
 	// ErrPublicClient reports that there is no secret to rotate.

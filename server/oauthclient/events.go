@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -19,7 +20,8 @@ const (
 	eventCursorSize = 8
 )
 
-// An Event is one committed change of a client, or one release of its secret.
+// An Event is one committed change of a client, one release of its secret, or a
+// secret that was refused.
 type Event = ent.ClientEvent
 
 // EventsInput selects the events of a client.
@@ -34,23 +36,50 @@ type EventsInput struct {
 
 // event is an Event before it is written.
 type event struct {
-	kind     clientevent.Kind
-	released bool   // whether the answer carries the secret
-	reason   string // as the caller gave it
+	kind         clientevent.Kind
+	caller       Caller
+	client       *uuid.UUID // nil: it is about no client
+	organisation string
+	version      int64  // of the secret
+	released     bool   // whether the answer carries the secret
+	refused      bool   // whether a secret was refused
+	reason       string // as the caller gave it
+	issued       []byte // the lookup of the secret that it issues; nil: none
 }
 
-// record writes an event in the transaction of its change: there is no change
-// without its event and no event without its change. The row is the client as the
-// change leaves it.
-func (s *Store) record(ctx context.Context, tx *ent.Tx, caller Caller, row *Client, e event) error {
+// write writes an event.
+func (e event) write(ctx context.Context, tx *ent.Tx, at time.Time) error {
 	_, err := tx.ExecContext(ctx, eventSQL,
-		row.ID, row.Organisation, string(e.kind), s.now(), row.SecretVersion, e.released, e.reason,
-		caller.Issuer, caller.Subject, caller.ClientID, caller.TokenOrganisation, caller.RequestID, caller.Address, caller.API,
+		e.client, e.organisation, string(e.kind), at, e.version, e.released, e.reason,
+		e.caller.Issuer, e.caller.Subject, e.caller.ClientID, e.caller.TokenOrganisation, e.caller.RequestID, e.caller.Address, e.caller.API,
+		e.issued, e.refused,
 	)
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)
 	}
 	return nil
+}
+
+// record writes an event in the transaction of its change: there is no change
+// without its event and no event without its change. The row is the client as the
+// change leaves it.
+func (s *Store) record(ctx context.Context, tx *unit, caller Caller, row *Client, e event) error {
+	e = e.of(caller, row)
+	tx.recorded = append(tx.recorded, e)
+	return e.write(ctx, tx.Tx, s.now())
+}
+
+// of returns the event of a call that leaves the client so.
+func (e event) of(caller Caller, row *Client) event {
+	e.caller, e.client, e.organisation, e.version = caller, &row.ID, row.Organisation, row.SecretVersion
+	return e
+}
+
+// logEvent logs an event that is committed, without the caller's reason, which may
+// be any text.
+func (s *Store) logEvent(ctx context.Context, e event) {
+	s.log.InfoContext(ctx, "client event", "kind", e.kind, "client", e.client, "secret_version", e.version, "secret_released", e.released,
+		"issuer", e.caller.Issuer, "subject", e.caller.Subject, "organisation", e.organisation, "address", e.caller.Address, "api", e.caller.API)
 }
 
 // An EventPage is a part of a client's history, the newest event first.

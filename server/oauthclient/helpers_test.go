@@ -1,6 +1,7 @@
 package oauthclient_test
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func newWorld(t testing.TB, clock func() time.Time) world {
 	store, err := oauthclient.NewStore(oauthclient.Config{
 		Transact: opened.DB.Transact, TransactStatement: opened.DB.StatementTransactor(),
 		Classify: database.Classify, Read: opened.DB.Read,
-		Keyset: opened.Keyset, SecretPrefix: "sk_live_", Clock: clock,
+		Keyset: opened.Keyset, SecretPrefix: "sk_live_", Clock: clock, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

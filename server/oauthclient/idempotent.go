@@ -56,7 +56,7 @@ type idempotentCall struct {
 // transaction of the call, without the secret.
 //
 // Errors: those of the call; ErrKeyMismatch, ErrSuperseded, ErrKeyInUse.
-func (s *Store) idempotent(ctx context.Context, tx *ent.Tx, caller Caller, call idempotentCall, do func() (Record, error)) (Record, error) {
+func (s *Store) idempotent(ctx context.Context, tx *unit, caller Caller, call idempotentCall, do func() (Record, error)) (Record, error) {
 	if call.key == (IdempotencyKey{}) {
 		return do()
 	}
@@ -91,7 +91,7 @@ func (k IdempotencyKey) withRetryAdvice(err error) error {
 func (s *Store) oldestKey() time.Time { return s.now().Add(-keyLifetime) }
 
 // first makes the call and remembers its result.
-func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do func() (Record, error)) (Record, error) {
+func (s *Store) first(ctx context.Context, tx *unit, key, request []byte, do func() (Record, error)) (Record, error) {
 	record, err := do()
 	if err != nil {
 		return Record{}, s.orKeyInUse(ctx, tx, key, err)
@@ -113,7 +113,7 @@ func (s *Store) first(ctx context.Context, tx *ent.Tx, key, request []byte, do f
 // orKeyInUse returns ErrKeyInUse instead of a refusal if a concurrent call with the
 // same key has succeeded: what is in the way, such as its overlap or its version, is
 // the result that this call asks for.
-func (s *Store) orKeyInUse(ctx context.Context, tx *ent.Tx, key []byte, err error) error {
+func (s *Store) orKeyInUse(ctx context.Context, tx *unit, key []byte, err error) error {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
 		return err
@@ -130,7 +130,7 @@ func (s *Store) orKeyInUse(ctx context.Context, tx *ent.Tx, key []byte, err erro
 
 // replay returns the result of an earlier call, if the caller may see the client
 // now, and with its secret only if that is still the client's.
-func (s *Store) replay(ctx context.Context, tx *ent.Tx, caller Caller, earlier *ent.IdempotencyKey, includeSecret bool) (Record, error) {
+func (s *Store) replay(ctx context.Context, tx *unit, caller Caller, earlier *ent.IdempotencyKey, includeSecret bool) (Record, error) {
 	row, err := tx.OAuthClient.Query().Where(visible(caller, earlier.ClientID)).Only(ctx)
 	if err != nil {
 		return Record{}, err

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"clientsd/ent"
 	"clientsd/ent/clientevent"
 	"clientsd/ent/clientlogo"
 )
@@ -15,7 +14,7 @@ import (
 //
 // Errors: ErrNotFound.
 func (s *Store) SetLogo(ctx context.Context, caller Caller, id uuid.UUID, png []byte, hash string) (Logo, error) {
-	err := s.inTx(ctx, "set logo", func(ctx context.Context, tx *ent.Tx) error {
+	err := s.inTx(ctx, "set logo", func(ctx context.Context, tx *unit) error {
 		err := tx.OAuthClient.Update().Where(visible(caller, id)).
 			SetLogoHash(hash).AddRevision(1).SetUpdatedAt(s.now()).Exec(ctx)
 		if err != nil {
@@ -33,7 +32,7 @@ func (s *Store) SetLogo(ctx context.Context, caller Caller, id uuid.UUID, png []
 	return Logo{ClientID: id, Hash: hash}, err
 }
 
-func replaceLogo(ctx context.Context, tx *ent.Tx, id uuid.UUID, png []byte) error {
+func replaceLogo(ctx context.Context, tx *unit, id uuid.UUID, png []byte) error {
 	if _, err := tx.ClientLogo.Delete().Where(clientlogo.ClientID(id)).Exec(ctx); err != nil {
 		return err
 	}

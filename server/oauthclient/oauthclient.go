@@ -67,7 +67,12 @@ const (
 	MatchCurrent
 	// MatchPrevious reports the secret before that, while it is still valid.
 	MatchPrevious
+	// MatchEnded reports the secret that ended last. It is as invalid as any other.
+	MatchEnded
 )
+
+// Valid reports whether the secret is valid. Whatever is no valid match is not.
+func (m Match) Valid() bool { return m == MatchCurrent || m == MatchPrevious }
 
 // A Logo names the image of a client.
 type Logo struct {

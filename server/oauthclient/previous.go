@@ -8,7 +8,6 @@ import (
 
 	"clientsd/ent"
 	"clientsd/ent/clientevent"
-	"clientsd/ent/oauthclient"
 	servertx "clientsd/server/tx"
 )
 
@@ -17,15 +16,13 @@ import (
 //
 // Errors: ErrNotFound; ErrPublicClient.
 func (s *Store) RevokePrevious(ctx context.Context, caller Caller, id uuid.UUID) (row *Client, revoked bool, err error) {
-	err = s.inTx(ctx, "revoke previous secret", func(ctx context.Context, tx *ent.Tx) error {
+	err = s.inTx(ctx, "revoke previous secret", func(ctx context.Context, tx *unit) (err error) {
 		now := s.now()
-		revoked = false
-		ended, err := tx.OAuthClient.Update().
-			Where(visible(caller, id), oauthclient.PreviousSecretExpiresAtGT(now)).
-			ClearPreviousSecretDigest().ClearPreviousSecretExpiresAt().ClearPreviousSecretLastUsedAt().
-			AddRevision(1).SetUpdatedAt(now).
-			Save(ctx)
-		if err != nil {
+		row, err = scan(tx.QueryContext(ctx, s.statements.revoke, now, id, caller.Organisation))
+		if revoked = err == nil; revoked {
+			return s.record(ctx, tx, caller, row, event{kind: clientevent.KindPreviousSecretRevoked})
+		}
+		if !ent.IsNotFound(err) {
 			return err
 		}
 		row, err = tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
@@ -34,13 +31,11 @@ func (s *Store) RevokePrevious(ctx context.Context, caller Caller, id uuid.UUID)
 			return err
 		case !row.HasSecret:
 			return ErrPublicClient
-		case ended == 0 && hasPrevious(row, now): // rotated in between: the transaction runs again
+		case hasPrevious(row, now): // rotated in between: the transaction runs again
 			return servertx.ErrConflict
-		case ended == 0:
+		default:
 			return nil
 		}
-		revoked = true
-		return s.record(ctx, tx, caller, row, event{kind: clientevent.KindPreviousSecretRevoked})
 	})
 	if err != nil {
 		return nil, false, err

@@ -2,6 +2,7 @@ package oauthclient_test
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func newOverlapping(t *testing.T) *overlapping {
 			return opened.DB.Transact(ctx, body)
 		},
 		Classify: database.Classify, Read: opened.DB.Read, Keyset: opened.Keyset, SecretPrefix: "sk_live_", MaxOverlap: time.Hour,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -59,8 +61,9 @@ func newOverlapping(t *testing.T) *overlapping {
 
 func (o *overlapping) verify(t *testing.T) {
 	t.Helper()
-	if match, version, err := o.Verify(t.Context(), acme, o.id, o.previous); match != oauthclient.MatchPrevious || version != 1 || err != nil {
-		t.Errorf("got %v, version %d, error %v", match, version, err)
+	want := oauthclient.Verification{Match: oauthclient.MatchPrevious, Version: 1, ClientExists: true}
+	if got, err := o.Verify(t.Context(), acme, o.id, o.previous); got != want || err != nil {
+		t.Errorf("got %v, error %v", got, err)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
-	"clientsd/ent"
 	"clientsd/ent/clientevent"
 	"clientsd/ent/clientlogo"
 	"clientsd/ent/oauthclient"
@@ -45,7 +44,7 @@ func (s *Store) Get(ctx context.Context, caller Caller, id uuid.UUID) (Record, e
 // Errors: ErrNotFound; ErrDamagedSecret; ErrKeyNotLoaded.
 func (s *Store) GetWithSecret(ctx context.Context, caller Caller, id uuid.UUID) (Record, error) {
 	record := Record{}
-	err := s.inTx(ctx, "get client with secret", func(ctx context.Context, tx *ent.Tx) (err error) {
+	err := s.inTx(ctx, "get client with secret", func(ctx context.Context, tx *unit) (err error) {
 		record.Client, err = tx.OAuthClient.Query().Where(visible(caller, id)).Only(ctx)
 		if err != nil || !record.HasSecret {
 			return err

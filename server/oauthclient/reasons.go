@@ -7,7 +7,7 @@ import "slices"
 // the violations say more than their reason.
 func Reasons() []string {
 	failures := []*Error{
-		ErrNotFound, ErrExists, ErrPublicClient, ErrVersion, ErrKeyInUse, ErrKeyMismatch, ErrSuperseded, ErrConflict, ErrDamagedSecret, ErrKeyNotLoaded,
+		ErrNotFound, ErrSecretNotFound, ErrExists, ErrPublicClient, ErrVersion, ErrKeyInUse, ErrKeyMismatch, ErrSuperseded, ErrConflict, ErrDamagedSecret, ErrKeyNotLoaded,
 		errOutcomeUnknown, errRetryWithKey,
 	}
 	reasons := []string{reasonOverlap}

@@ -128,7 +128,7 @@ func (w *eventWalk) unneeded(ctx context.Context, events []*Event, oldest time.T
 		return nil, 0, err
 	}
 	for _, event := range events {
-		if !event.At.Before(oldest) || issuesSecret(event) && isRecent(event, clients[event.ClientID]) {
+		if !event.At.Before(oldest) || issuesSecret(event) && isRecent(event, clients[*event.ClientID]) {
 			continue
 		}
 		ids, lag = append(ids, event.ID), max(lag, oldest.Sub(event.At))
@@ -141,7 +141,7 @@ func (w *eventWalk) issuedTo(ctx context.Context, events []*Event) (map[uuid.UUI
 	var ids []uuid.UUID
 	for _, event := range events {
 		if issuesSecret(event) {
-			ids = append(ids, event.ClientID)
+			ids = append(ids, *event.ClientID)
 		}
 	}
 	rows, err := w.store.read.OAuthClient.Query().
@@ -155,6 +155,7 @@ func (w *eventWalk) issuedTo(ctx context.Context, events []*Event) (map[uuid.UUI
 	return clients, err
 }
 
+// issuesSecret reports whether an event issued a secret: such an event has a client.
 func issuesSecret(event *Event) bool {
 	return event.SecretVersion > 0 && (event.Kind == clientevent.KindCreated || event.Kind == clientevent.KindSecretRotated)
 }

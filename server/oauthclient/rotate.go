@@ -68,6 +68,7 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 	case err != nil:
 		return Record{}, s.toError("rotate secret", err)
 	default:
+		s.logEvent(ctx, r.event().of(caller, r.row))
 		return r.record(r.row), nil
 	}
 }
@@ -75,7 +76,7 @@ func (s *Store) Rotate(ctx context.Context, caller Caller, in RotateInput) (Reco
 // rotateOne runs a rotation in a transaction of its own.
 func (s *Store) rotateOne(ctx context.Context, r *rotation) (Record, error) {
 	record := Record{}
-	err := s.inTx(ctx, "rotate secret", func(ctx context.Context, tx *ent.Tx) (err error) {
+	err := s.inTx(ctx, "rotate secret", func(ctx context.Context, tx *unit) (err error) {
 		call := idempotentCall{key: r.in.Key, method: "rotate", input: r.in, includeSecret: r.in.IncludeSecret}
 		record, err = s.idempotent(ctx, tx, r.caller, call, func() (Record, error) { return s.rotate(ctx, tx, r) })
 		return err
@@ -87,7 +88,7 @@ func (s *Store) rotateOne(ctx context.Context, r *rotation) (Record, error) {
 }
 
 // rotate runs the body of a rotation's transaction.
-func (s *Store) rotate(ctx context.Context, tx *ent.Tx, r *rotation) (Record, error) {
+func (s *Store) rotate(ctx context.Context, tx *unit, r *rotation) (Record, error) {
 	now := s.now()
 	row, err := s.replaceSecret(ctx, tx, r, now)
 	switch {
@@ -96,8 +97,11 @@ func (s *Store) rotate(ctx context.Context, tx *ent.Tx, r *rotation) (Record, er
 	case err != nil:
 		return Record{}, err
 	}
-	return r.record(row), s.record(ctx, tx, r.caller, row,
-		event{kind: clientevent.KindSecretRotated, released: r.in.IncludeSecret, reason: r.in.Reason})
+	return r.record(row), s.record(ctx, tx, r.caller, row, r.event())
+}
+
+func (r *rotation) event() event {
+	return event{kind: clientevent.KindSecretRotated, released: r.in.IncludeSecret, reason: r.in.Reason, issued: r.secret.lookup}
 }
 
 // record returns what the call answers, given the row as the rotation leaves it.
@@ -113,7 +117,7 @@ func (r *rotation) record(row *Client) Record {
 // A version that the caller did not expect comes first: what the caller knows of the
 // overlap is out of date, too. If nothing is in the way any more, another call
 // changed the client in between: the transaction runs again.
-func whyNotRotated(ctx context.Context, tx *ent.Tx, caller Caller, in RotateInput, now time.Time) error {
+func whyNotRotated(ctx context.Context, tx *unit, caller Caller, in RotateInput, now time.Time) error {
 	query := tx.OAuthClient.Query().Where(visible(caller, in.ClientID))
 	if in.ApplicationID != "" {
 		query.Where(oauthclient.ApplicationID(in.ApplicationID))

@@ -17,7 +17,8 @@ import (
 // newStatements.
 const (
 	// rotateSQL replaces the secret of a confidential client: never read, then
-	// write. The secret it has becomes the previous one, or is gone. No row meets the
+	// write. The secret it has becomes the previous one, and the one that was the
+	// previous one has ended; without an overlap it has ended itself. No row meets the
 	// conditions if the client is not the caller's, is public or has another version,
 	// or if an overlap would end another one without leave to.
 	rotateSQL = `
@@ -26,6 +27,11 @@ UPDATE oauth_clients SET
 	secret_sealed = $2,
 	secret_version = secret_version + 1,
 	secret_created_at = $3,
+	ended_digest = CASE WHEN $4 THEN COALESCE(previous_secret_digest, ended_digest) ELSE secret_digest END,
+	ended_version = CASE WHEN NOT $4 THEN secret_version WHEN previous_secret_digest IS NULL THEN ended_version ELSE secret_version - 1 END,
+	ended_at = CASE WHEN NOT $4 THEN $3 WHEN previous_secret_digest IS NULL THEN ended_at
+		WHEN previous_secret_expires_at < $3 THEN previous_secret_expires_at ELSE $3 END,
+	ended_presented_at = NULL,
 	previous_secret_digest = CASE WHEN $4 THEN secret_digest END,
 	previous_secret_expires_at = $5,
 	previous_secret_last_used_at = NULL,
@@ -37,13 +43,28 @@ WHERE id = $6 AND organisation = $7 AND has_secret
 	AND ($10 OR NOT $4 OR previous_secret_expires_at IS NULL OR previous_secret_expires_at <= $3)
 RETURNING `
 
+	// revokeSQL ends an overlap early. No row meets the conditions if there is none.
+	revokeSQL = `
+UPDATE oauth_clients SET
+	ended_digest = previous_secret_digest,
+	ended_version = secret_version - 1,
+	ended_at = $1,
+	ended_presented_at = NULL,
+	previous_secret_digest = NULL,
+	previous_secret_expires_at = NULL,
+	previous_secret_last_used_at = NULL,
+	revision = revision + 1,
+	updated_at = $1
+WHERE id = $2 AND organisation = $3 AND previous_secret_expires_at > $1
+RETURNING `
+
 	// eventSQL records what happened to a client.
 	eventSQL = insertEvent + `
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 
 	insertEvent = `
 INSERT INTO client_events (client_id, organisation, kind, at, secret_version, secret_released, reason,
-	actor_issuer, actor_subject, actor_client_id, actor_organisation, request_id, address, api)`
+	actor_issuer, actor_subject, actor_client_id, actor_organisation, request_id, address, api, secret_lookup, secret_refused)`
 
 	// keySQL remembers the result of a call under its key, in the place of one that
 	// can no longer be repeated. It writes no row if another call has the key.
@@ -83,7 +104,8 @@ WITH asked AS (
 		unnest($15::text[]) AS request_id,
 		unnest($16::text[]) AS address,
 		unnest($17::text[]) AS api,
-		unnest($18::bool[]) AS replace_previous
+		unnest($18::bool[]) AS replace_previous,
+		unnest($19::bytea[]) AS lookup
 ), free AS (
 	SELECT c.id FROM oauth_clients c JOIN asked USING (id)
 	WHERE c.organisation = asked.organisation AND c.has_secret
@@ -98,6 +120,12 @@ WITH asked AS (
 		secret_sealed = asked.sealed,
 		secret_version = c.secret_version + 1,
 		secret_created_at = $1,
+		ended_digest = CASE WHEN asked.previous_until IS NOT NULL THEN COALESCE(c.previous_secret_digest, c.ended_digest) ELSE c.secret_digest END,
+		ended_version = CASE WHEN asked.previous_until IS NULL THEN c.secret_version
+			WHEN c.previous_secret_digest IS NULL THEN c.ended_version ELSE c.secret_version - 1 END,
+		ended_at = CASE WHEN asked.previous_until IS NULL THEN $1 WHEN c.previous_secret_digest IS NULL THEN c.ended_at
+			ELSE LEAST(c.previous_secret_expires_at, $1) END,
+		ended_presented_at = NULL,
 		previous_secret_digest = CASE WHEN asked.previous_until IS NOT NULL THEN c.secret_digest END,
 		previous_secret_expires_at = asked.previous_until,
 		previous_secret_last_used_at = NULL,
@@ -108,7 +136,7 @@ WITH asked AS (
 	RETURNING c.*
 ), recorded AS (` + insertEvent + `
 	SELECT id, rotated.organisation, 'secret_rotated', $1, rotated.secret_version, released, reason,
-		issuer, subject, asked.client_id, token_organisation, request_id, address, api
+		issuer, subject, asked.client_id, token_organisation, request_id, address, api, lookup, false
 	FROM rotated JOIN asked USING (id)
 )
 SELECT `
@@ -116,17 +144,17 @@ SELECT `
 )
 
 // statements are the statements that return clients.
-type statements struct{ rotate, rotateMany string }
+type statements struct{ rotate, rotateMany, revoke string }
 
 // newStatements names the columns that ent reads, in the order that it reads them.
 func newStatements() statements {
 	columns := strings.Join(oauthclient.Columns, ", ")
-	return statements{rotate: rotateSQL + columns, rotateMany: rotateManySQL + columns + fromRotated}
+	return statements{rotate: rotateSQL + columns, rotateMany: rotateManySQL + columns + fromRotated, revoke: revokeSQL + columns}
 }
 
 // replaceSecret rotates one client. It returns a NotFoundError if no row meets the
 // conditions.
-func (s *Store) replaceSecret(ctx context.Context, tx *ent.Tx, r *rotation, now time.Time) (*Client, error) {
+func (s *Store) replaceSecret(ctx context.Context, tx *unit, r *rotation, now time.Time) (*Client, error) {
 	return scan(tx.QueryContext(ctx, s.statements.rotate,
 		r.secret.digest, r.secret.sealed, now, r.in.Overlap > 0, r.in.previousUntil(now),
 		r.in.ClientID, r.caller.Organisation, r.in.ApplicationID, r.in.ExpectedVersion, r.in.ReplacePrevious))
@@ -176,6 +204,7 @@ func manyArgs(rotations []*rotation, now time.Time) []any {
 		column(rotations, func(r *rotation) string { return r.caller.Address }),
 		column(rotations, func(r *rotation) string { return r.caller.API }),
 		column(rotations, func(r *rotation) bool { return r.in.ReplacePrevious }),
+		column(rotations, func(r *rotation) []byte { return r.secret.lookup }),
 	}
 }
 

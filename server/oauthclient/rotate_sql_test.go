@@ -72,7 +72,8 @@ func TestRotateSQL_ChangesTheSecretOnly(t *testing.T) {
 	if after.SecretVersion != 2 || after.Revision != 2 || after.UpdatedAt != later || *after.SecretCreatedAt != later {
 		t.Errorf("got version %d, revision %d, updated at %v, secret made at %v", after.SecretVersion, after.Revision, after.UpdatedAt, after.SecretCreatedAt)
 	}
-	ignored := cmpopts.IgnoreFields(ent.OAuthClient{}, "SecretDigest", "SecretSealed", "SecretVersion", "SecretCreatedAt", "Revision", "UpdatedAt")
+	ignored := cmpopts.IgnoreFields(ent.OAuthClient{}, "SecretDigest", "SecretSealed", "SecretVersion", "SecretCreatedAt", "Revision", "UpdatedAt",
+		"EndedDigest", "EndedVersion", "EndedAt")
 	if diff := cmp.Diff(before, after, ignored, cmpopts.IgnoreUnexported(ent.OAuthClient{}, ent.OAuthClientEdges{})); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
 	}

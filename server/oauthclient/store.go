@@ -36,7 +36,8 @@ type Config struct {
 	MaxOverlap time.Duration
 	// Clock is the time. Nil: time.Now.
 	Clock func() time.Time
-	// Log receives failures that do not fail the call. Nil: slog.Default.
+	// Log receives every change and released secret, and failures that do not fail
+	// the call. Nil: slog.Default.
 	Log *slog.Logger
 }
 
@@ -53,7 +54,7 @@ type Store struct {
 	log               *slog.Logger
 	statements        statements
 	rotations         *batch.Batcher[*rotation]
-	previousUses      *previousUses
+	notes             *notes
 }
 
 // NewStore makes a Store. It fails if the secret prefix is not one
@@ -81,29 +82,48 @@ func NewStore(config Config) (*Store, error) {
 		statements:        newStatements(),
 	}
 	s.rotations = &batch.Batcher[*rotation]{Commit: s.commitRotations, MaxConcurrent: maxRotationBatches}
-	s.previousUses = newPreviousUses(s.log, s.recordPreviousUse)
+	s.notes = newNotes(s.log, s.writeNote)
 	return s, nil
 }
 
 // Close writes what is still to be written in the background. The database must
 // be open until it returns.
-func (s *Store) Close() { s.previousUses.close() }
+func (s *Store) Close() { s.notes.close() }
+
+// A unit is a transaction and the events that it has recorded.
+type unit struct {
+	*ent.Tx
+
+	recorded []event
+}
 
 // inTx runs body in one transaction, which may take several attempts: body must
-// start from the beginning each time. The verb phrase goes into unknown errors.
-func (s *Store) inTx(ctx context.Context, verb string, body tx.Body) error {
-	err := s.transact(ctx, body)
+// start from the beginning each time. Once it is committed, its events are logged.
+// The verb phrase goes into unknown errors.
+func (s *Store) inTx(ctx context.Context, verb string, body func(context.Context, *unit) error) error {
+	var last *unit
+	attempt := func(ctx context.Context, tx *ent.Tx) error {
+		last = &unit{Tx: tx}
+		return body(ctx, last)
+	}
+	err := s.transact(ctx, attempt)
 	if errors.Is(err, ErrKeyInUse) {
 		// The faster call has ended by now: this one repeats it.
-		err = s.transact(ctx, body)
+		err = s.transact(ctx, attempt)
 	}
-	return s.toError(verb, s.keyError(ctx, err))
+	if err != nil {
+		return s.toError(verb, s.keyError(ctx, err))
+	}
+	for _, e := range last.recorded {
+		s.logEvent(ctx, e)
+	}
+	return nil
 }
 
 // A newSecret is a secret that no row has yet, and what the row keeps of it.
 type newSecret struct {
-	plain          secret.Secret
-	digest, sealed []byte
+	plain                  secret.Secret
+	digest, sealed, lookup []byte
 }
 
 // generateSecret makes a secret for a client. Call it before a transaction begins:
@@ -119,7 +139,7 @@ func (s *Store) generateSecret(ctx context.Context, clientID uuid.UUID) (newSecr
 	if err != nil {
 		return newSecret{}, fmt.Errorf("seal secret: %w", err)
 	}
-	return newSecret{plain: plain, digest: digest[:], sealed: sealed}, nil
+	return newSecret{plain: plain, digest: digest[:], sealed: sealed, lookup: secret.LookupOf(plain)}, nil
 }
 
 // open returns the secret on a row. Errors: ErrDamagedSecret; one for keyError.

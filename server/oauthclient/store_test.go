@@ -70,9 +70,9 @@ func TestStore_InvisibleClientIsNotFound(t *testing.T) {
 				}
 			})
 		}
-		match, version, err := w.Verify(t.Context(), tt.caller, tt.id, secret.Generate("").Reveal())
-		if match != oauthclient.NoMatch || version != 0 || err != nil {
-			t.Errorf("Verify of %s: got %v, %d, error %v", name, match, version, err)
+		got, err := w.Verify(t.Context(), tt.caller, tt.id, secret.Generate("").Reveal())
+		if got != (oauthclient.Verification{}) || err != nil {
+			t.Errorf("Verify of %s: got %v, error %v", name, got, err)
 		}
 	}
 	w.wantUnchanged(t, before)
@@ -104,7 +104,7 @@ func TestStore_CallerCanceled(t *testing.T) {
 		operations["Public"] = func() error { _, err := w.Public(ctx, []uuid.UUID{id}); return err }
 		operations["Logo"] = func() error { _, err := w.Logo(ctx, oauthclient.Logo{ClientID: id}); return err }
 		operations["Verify"] = func() error {
-			_, _, err := w.Verify(ctx, acme, id, secret.Generate("").Reveal())
+			_, err := w.Verify(ctx, acme, id, secret.Generate("").Reveal())
 			return err
 		}
 		for name, call := range operations {
@@ -134,8 +134,9 @@ func TestVerify_NeedsNoKeyset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if match, version, err := store.Verify(t.Context(), acme, record.ID, record.Secret.Reveal()); match != oauthclient.MatchCurrent || version != 1 || err != nil {
-		t.Errorf("Verify: got %v, %d, error %v", match, version, err)
+	want := oauthclient.Verification{Match: oauthclient.MatchCurrent, Version: 1, ClientExists: true}
+	if got, err := store.Verify(t.Context(), acme, record.ID, record.Secret.Reveal()); got != want || err != nil {
+		t.Errorf("Verify: got %v, error %v", got, err)
 	}
 	if got, err := store.GetWithSecret(t.Context(), acme, record.ID); !errors.Is(err, oauthclient.ErrDamagedSecret) || !got.Secret.IsZero() {
 		t.Errorf("GetWithSecret: got %v, error %v", got, err)
@@ -179,13 +180,15 @@ func TestEvent_NamesCallerAndOrganisation(t *testing.T) {
 	admin := oauthclient.Caller{
 		Organisation: "home", TokenOrganisation: "home", Issuer: "i", Subject: "s", ClientID: "c", Admin: true, RequestID: "r", Address: "a", API: "f",
 	}
-	if _, err := w.Rotate(t.Context(), admin.In("acme"), oauthclient.RotateInput{ClientID: id}); err != nil {
+	rotated, err := w.Rotate(t.Context(), admin.In("acme"), oauthclient.RotateInput{ClientID: id, IncludeSecret: true})
+	if err != nil {
 		t.Fatal(err)
 	}
 	got := w.events(t, id)[1]
 	want := &ent.ClientEvent{
-		ID: got.ID, ClientID: id, Organisation: "acme", Kind: "secret_rotated", At: got.At, SecretVersion: 2,
-		ActorIssuer: "i", ActorSubject: "s", ActorClientID: "c", ActorOrganisation: "home", RequestID: "r", Address: "a", API: "f",
+		ID: got.ID, ClientID: &id, Organisation: "acme", Kind: "secret_rotated", At: got.At, SecretVersion: 2, SecretReleased: true,
+		SecretLookup: secret.LookupOf(rotated.Secret),
+		ActorIssuer:  "i", ActorSubject: "s", ActorClientID: "c", ActorOrganisation: "home", RequestID: "r", Address: "a", API: "f",
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(ent.ClientEvent{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -42,7 +42,7 @@ func (s *Store) Update(ctx context.Context, caller Caller, id uuid.UUID, in Upda
 		return Record{}, err
 	}
 	record := Record{}
-	err := s.inTx(ctx, "update client", func(ctx context.Context, tx *ent.Tx) (err error) {
+	err := s.inTx(ctx, "update client", func(ctx context.Context, tx *unit) (err error) {
 		record.Client, err = s.change(ctx, tx, caller, id, in)
 		return err
 	})
@@ -54,7 +54,7 @@ func (s *Store) Update(ctx context.Context, caller Caller, id uuid.UUID, in Upda
 
 // change runs the body of Update. It updates first, which locks the row for the rest
 // of the transaction, and then reads the result.
-func (s *Store) change(ctx context.Context, tx *ent.Tx, caller Caller, id uuid.UUID, in UpdateInput) (*Client, error) {
+func (s *Store) change(ctx context.Context, tx *unit, caller Caller, id uuid.UUID, in UpdateInput) (*Client, error) {
 	update := tx.OAuthClient.Update().Where(visible(caller, id))
 	in.apply(update)
 	changes := len(update.Mutation().Fields())+len(update.Mutation().ClearedFields()) > 0

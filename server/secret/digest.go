@@ -34,3 +34,17 @@ func (d Digest) Matches(stored []byte) bool {
 	copy(candidate[:], stored)
 	return subtle.ConstantTimeCompare(d[:], candidate[:])&sameLength == 1
 }
+
+// LookupSize is the length of what LookupOf returns, in bytes.
+const LookupSize = 16
+
+// lookupPurpose separates lookups from digests: neither can be computed from the
+// other.
+const lookupPurpose = "clientsd/secret-lookup/v1"
+
+// LookupOf returns what the event that issued a secret is found by. It is the same
+// whichever client the secret is of, so it verifies nothing: a Digest does.
+func LookupOf(s Secret) []byte {
+	sum := sha256.Sum256([]byte(lookupPurpose + "\x00" + s.Reveal()))
+	return sum[:LookupSize]
+}

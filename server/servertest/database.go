@@ -92,11 +92,24 @@ func texts(t testing.TB, db *ent.Client, query string) (values []string) {
 	return values
 }
 
-// Events returns the events of a client, the oldest first.
+// Events returns the events of a client, the oldest first, without those about
+// refused secrets: they are written in the background.
 func (s *Server) Events(t testing.TB, clientID string) []*ent.ClientEvent {
 	t.Helper()
-	events, err := s.Database(t).Read.ClientEvent.Query().
-		Where(clientevent.ClientID(uuid.MustParse(clientID))).
+	return eventsOf(t, s.Database(t), clientID, false)
+}
+
+// Refusals returns the events about refused secrets of a client, the oldest first.
+// All are there once the server has stopped.
+func (s *Server) Refusals(t testing.TB, clientID string) []*ent.ClientEvent {
+	t.Helper()
+	return eventsOf(t, s.Database(t), clientID, true)
+}
+
+func eventsOf(t testing.TB, db *database.DB, clientID string, refused bool) []*ent.ClientEvent {
+	t.Helper()
+	events, err := db.Read.ClientEvent.Query().
+		Where(clientevent.ClientID(uuid.MustParse(clientID)), clientevent.SecretRefused(refused)).
 		Order(clientevent.ByID()).
 		All(t.Context())
 	if err != nil {

@@ -1,8 +1,11 @@
 package servertest
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -80,6 +83,34 @@ func (s *Server) WantEvents(t *testing.T, clientID string, want ...string) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// Lookup returns the lookup in the event that issued a secret. It restates what is
+// stored, and must not follow the code.
+func Lookup(t testing.TB, secret string) []byte {
+	t.Helper()
+	sum := sha256.Sum256([]byte("clientsd/secret-lookup/v1\x00" + secret))
+	return sum[:16]
+}
+
+// WantRefusals fails the test unless these are the events about refused secrets of a
+// client, each as EventLine describes it. It waits for them.
+func (s *Server) WantRefusals(t *testing.T, clientID string, want ...string) {
+	t.Helper()
+	var got []string
+	db := s.Database(t)
+	for until := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		got = nil
+		for _, e := range eventsOf(t, db, clientID, true) {
+			got = append(got, EventLine(e))
+		}
+		if slices.Equal(got, want) || time.Now().After(until) {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events about refused secrets (-want +got):\n%s", diff)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 const (
 	ClientsPath      = "/xeonr.auth.api.v1.ClientsService/"
 	VerifySecretPath = "/clientsd.v1.SecretsService/VerifySecret"
+	FindSecretPath   = "/clientsd.v1.SecretsService/FindSecret"
 )
 
 // NewRequest returns a POST request with a JSON body. An empty token sends none.

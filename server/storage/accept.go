@@ -8,12 +8,26 @@ import (
 	"entgo.io/ent/dialect"
 
 	"clientsd/ent"
-	"clientsd/ent/oauthclient"
 )
 
 // lostVersions is how far accepting a restored database moves the versions of its
 // secrets: further than anyone has rotated between backup and restore.
 const lostVersions = 1_000_000
+
+// loseVersions moves the version of each secret, and ends each overlap.
+const loseVersions = `
+UPDATE oauth_clients SET
+	ended_digest = COALESCE(previous_secret_digest, ended_digest),
+	ended_version = CASE WHEN previous_secret_digest IS NULL THEN ended_version ELSE secret_version - 1 END,
+	ended_at = CASE WHEN previous_secret_digest IS NULL THEN ended_at
+		WHEN previous_secret_expires_at < $1 THEN previous_secret_expires_at ELSE $1 END,
+	previous_secret_digest = NULL,
+	previous_secret_expires_at = NULL,
+	previous_secret_last_used_at = NULL,
+	secret_version = secret_version + $2,
+	revision = revision + 1,
+	updated_at = $1
+WHERE has_secret`
 
 // recordEvents writes an event for each client that has a secret.
 const recordEvents = `
@@ -65,12 +79,7 @@ func accept(ctx context.Context, tx *ent.Tx, dialectName string, now time.Time) 
 	if err != nil || !marked {
 		return err
 	}
-	_, err = tx.OAuthClient.Update().
-		Where(oauthclient.HasSecret(true)).
-		AddSecretVersion(lostVersions).AddRevision(1).SetUpdatedAt(now).
-		ClearPreviousSecretDigest().ClearPreviousSecretExpiresAt().ClearPreviousSecretLastUsedAt().
-		Save(ctx)
-	if err != nil {
+	if _, err = tx.ExecContext(ctx, loseVersions, now, lostVersions); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, recordEvents, "restored from "+parseMark(text).String())

@@ -46,6 +46,8 @@ func TestOpen_AcceptRestored(t *testing.T) {
 	want := client
 	want.SecretVersion, want.Revision, want.UpdatedAt = 1_000_003, 8, got.UpdatedAt
 	want.PreviousSecretDigest, want.PreviousSecretExpiresAt, want.PreviousSecretLastUsedAt = nil, nil, nil
+	version, at := int64(2), takenAt.UTC().Truncate(time.Microsecond).Add(time.Hour) // when its overlap has ended
+	want.EndedDigest, want.EndedVersion, want.EndedAt = []byte("previous"), &version, &at
 	if diff := cmp.Diff(want, got, ignoreEnt); diff != "" {
 		t.Errorf("the client (-want +got):\n%s", diff)
 	}
@@ -53,6 +55,37 @@ func TestOpen_AcceptRestored(t *testing.T) {
 		t.Errorf("the public client (-want +got):\n%s", diff)
 	}
 	wantEvent(t, db, got)
+}
+
+// A secret ends when its overlap does, or else when the database is accepted. The
+// one that ended last is kept if there is no overlap.
+func TestOpen_AcceptRestoredEndsOverlaps(t *testing.T) {
+	db, config := acceptable(t)
+	overlapping, single := register(t, db, "with an overlap", 3), register(t, db, "without", 3)
+	if err := overlapping.Update().SetPreviousSecretExpiresAt(time.Now().Add(time.Hour)).Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err := single.Update().ClearPreviousSecretDigest().ClearPreviousSecretExpiresAt().
+		SetEndedDigest([]byte("ended")).SetEndedVersion(2).SetEndedAt(takenAt.Truncate(time.Microsecond)).Exec(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark(t, db, takenAt)
+	open(t, config)
+	for _, tt := range []struct {
+		client *ent.OAuthClient
+		digest string
+		at     func(*ent.OAuthClient) time.Time
+	}{
+		{overlapping, "previous", func(row *ent.OAuthClient) time.Time { return row.UpdatedAt }},
+		{single, "ended", func(*ent.OAuthClient) time.Time { return takenAt.Truncate(time.Microsecond) }},
+	} {
+		got := row(t, db, tt.client.ID)
+		if got.PreviousSecretDigest != nil || got.PreviousSecretExpiresAt != nil || string(got.EndedDigest) != tt.digest ||
+			*got.EndedVersion != 2 || !got.EndedAt.Equal(tt.at(got)) || got.SecretVersion != 1_000_003 {
+			t.Errorf("%s: got %v", got.Name, got)
+		}
+	}
 }
 
 // ignoreEnt leaves out the fields of a row that are no columns.
@@ -78,7 +111,7 @@ func wantEvent(t *testing.T, db *database.DB, client *ent.OAuthClient) {
 		t.Fatalf("got events %v, error %v", events, err)
 	}
 	want := &ent.ClientEvent{
-		ID: events[0].ID, ClientID: client.ID, Organisation: "acme", Kind: clientevent.KindUpdated, At: client.UpdatedAt,
+		ID: events[0].ID, ClientID: &client.ID, Organisation: "acme", Kind: clientevent.KindUpdated, At: client.UpdatedAt,
 		SecretVersion: 1_000_003, ActorSubject: "clientsd serve --accept-rollback", API: "clientsd",
 		Reason: "restored from the backup of 2026-11-21T20:34:38Z",
 	}

@@ -9,7 +9,7 @@ table "client_events" {
     }
   }
   column "client_id" {
-    null = false
+    null = true
     type = uuid
   }
   column "organisation" {
@@ -65,11 +65,28 @@ table "client_events" {
     type    = varchar
     default = sql("''")
   }
+  column "secret_lookup" {
+    null = true
+    type = bytea
+  }
+  column "secret_refused" {
+    null    = false
+    type    = boolean
+    default = sql("false")
+  }
   primary_key {
     columns = [column.id]
   }
   index "clientevent_client_id_id" {
     columns = [column.client_id, column.id]
+  }
+  index "clientevent_secret_lookup" {
+    columns = [column.secret_lookup]
+    where   = "secret_lookup IS NOT NULL"
+  }
+  index "clientevent_organisation_at" {
+    columns = [column.organisation, column.at]
+    where   = "secret_refused"
   }
 }
 table "client_logos" {
@@ -298,6 +315,26 @@ table "oauth_clients" {
     type = timestamptz
   }
   column "previous_secret_last_used_at" {
+    null = true
+    type = timestamptz
+  }
+  column "ended_digest" {
+    null = true
+    type = bytea
+  }
+  column "ended_version" {
+    null = true
+    type = bigint
+  }
+  column "ended_at" {
+    null = true
+    type = timestamptz
+  }
+  column "ended_presented_at" {
+    null = true
+    type = timestamptz
+  }
+  column "verification_failed_at" {
     null = true
     type = timestamptz
   }

@@ -1,12 +1,13 @@
 // Package clientsd serves clientsd.v1.SecretsService: what this server adds to the
 // mirrored contract.
 //
-// Its methods convert, call the domain and convert back, and throttle wrong
+// Its methods convert, call the domain and convert back, and throttle and log wrong
 // secrets. It must not know the database, and it need not check scopes or message
 // rules: both are checked before a method runs.
 package clientsd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -30,7 +31,7 @@ type Service struct {
 
 	// Store is the domain.
 	Store *oauthclient.Store
-	// Failures throttles wrong secrets.
+	// Failures throttles and logs wrong secrets.
 	Failures *abuse.Failures
 	// Verified counts the result of every verification.
 	Verified func(oauthclient.Match)
@@ -40,12 +41,19 @@ type Service struct {
 // this answer: nobody locks a client out by guessing.
 var errTooManyFailures = errors.New("too many wrong secrets: wait before the next")
 
-// matchOnWire is the table from the domain's matches to the message.
-var matchOnWire = map[oauthclient.Match]clientsdv1.SecretMatch{
-	oauthclient.NoMatch:       clientsdv1.SecretMatch_SECRET_MATCH_NONE,
-	oauthclient.MatchCurrent:  clientsdv1.SecretMatch_SECRET_MATCH_CURRENT,
-	oauthclient.MatchPrevious: clientsdv1.SecretMatch_SECRET_MATCH_PREVIOUS,
-}
+// The tables from the domain's matches to the messages. VerifySecret does not tell
+// a secret that has ended from any other wrong one.
+var (
+	matchOnWire = map[oauthclient.Match]clientsdv1.SecretMatch{
+		oauthclient.MatchCurrent:  clientsdv1.SecretMatch_SECRET_MATCH_CURRENT,
+		oauthclient.MatchPrevious: clientsdv1.SecretMatch_SECRET_MATCH_PREVIOUS,
+	}
+	stateOnWire = map[oauthclient.Match]clientsdv1.SecretState{
+		oauthclient.MatchCurrent:  clientsdv1.SecretState_SECRET_STATE_CURRENT,
+		oauthclient.MatchPrevious: clientsdv1.SecretState_SECRET_STATE_PREVIOUS,
+		oauthclient.MatchEnded:    clientsdv1.SecretState_SECRET_STATE_ENDED,
+	}
+)
 
 // VerifySecret reports whether a secret is valid for a client now.
 func (s *Service) VerifySecret(ctx context.Context, req *clientsdv1.VerifySecretRequest) (*clientsdv1.VerifySecretResponse, error) {
@@ -53,30 +61,62 @@ func (s *Service) VerifySecret(ctx context.Context, req *clientsdv1.VerifySecret
 	if err != nil {
 		return nil, err
 	}
-	match, version, err := s.Store.Verify(ctx, reqctx.Caller(ctx), id, req.GetSecret())
+	v, err := s.Store.Verify(ctx, reqctx.Caller(ctx), id, req.GetSecret())
 	if err != nil {
 		return nil, err
 	}
-	s.Verified(match)
-	if match == oauthclient.NoMatch {
-		if err := s.countFailure(ctx, id); err != nil {
-			return nil, err
-		}
+	s.Verified(v.Match)
+	if !v.Match.Valid() {
+		s.logRefusal(ctx, id, v)
+		return &clientsdv1.VerifySecretResponse{Matched: clientsdv1.SecretMatch_SECRET_MATCH_NONE}, s.countFailure(ctx, id.String())
 	}
-	return &clientsdv1.VerifySecretResponse{
-		Valid:         match != oauthclient.NoMatch,
-		Matched:       matchOnWire[match],
-		SecretVersion: version,
+	return &clientsdv1.VerifySecretResponse{Valid: true, Matched: matchOnWire[v.Match], SecretVersion: v.Version}, nil
+}
+
+// logRefusal logs a wrong secret, folded by client. Clients that do not exist are
+// folded by caller: otherwise one could make up as many as the log may have lines.
+func (s *Service) logRefusal(ctx context.Context, id uuid.UUID, v oauthclient.Verification) {
+	caller := reqctx.Caller(ctx)
+	denial := abuse.Denial{Call: reqctx.RouteOf(ctx).String(), Client: id.String(), Reason: "wrong secret"}
+	details := []any{"caller", caller.Issuer + " " + caller.Subject, "organisation", caller.Organisation, "address", caller.Address}
+	switch {
+	case !v.ClientExists:
+		denial.Client, denial.Caller, denial.Reason = "", caller.Issuer+" "+caller.Subject, "secret of a client that does not exist"
+		details = []any{"client", id, "organisation", caller.Organisation, "address", caller.Address}
+	case v.Match == oauthclient.MatchEnded:
+		denial.Reason = "secret that has ended"
+		details = append(details, "secret_version", v.Version)
+	}
+	s.Failures.Log(ctx, denial, details...)
+}
+
+// FindSecret returns the client that a secret was issued for.
+func (s *Service) FindSecret(ctx context.Context, req *clientsdv1.FindSecretRequest) (*clientsdv1.FindSecretResponse, error) {
+	caller := reqctx.Caller(ctx)
+	found, err := s.Store.FindSecret(ctx, caller, req.GetSecret())
+	if errors.Is(err, oauthclient.ErrSecretNotFound) {
+		s.Failures.Log(ctx, abuse.Denial{
+			Caller: caller.Issuer + " " + caller.Subject, Call: reqctx.RouteOf(ctx).String(), Reason: "secret of no client on record",
+		}, "organisation", caller.Organisation, "address", caller.Address)
+		return nil, cmp.Or(s.countFailure(ctx, "no client"), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &clientsdv1.FindSecretResponse{
+		ClientId:      found.ClientID.String(),
+		SecretVersion: found.Version,
+		State:         stateOnWire[found.Match],
 	}, nil
 }
 
 // countFailure bounds the wrong secrets for a client and from an address, for each
 // organisation alone: what one guesses, also at clients of others, is not counted
 // against another that calls through the same address.
-func (s *Service) countFailure(ctx context.Context, id uuid.UUID) error {
+func (s *Service) countFailure(ctx context.Context, client string) error {
 	organisation := reqctx.Caller(ctx).Organisation
 	wait := s.Failures.Count(
-		"secret of "+id.String()+" for "+organisation,
+		"secret of "+client+" for "+organisation,
 		"secret from "+reqctx.Address(ctx)+" for "+organisation,
 	)
 	if wait == 0 {

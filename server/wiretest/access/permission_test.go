@@ -32,6 +32,7 @@ var permissions = map[string]permission{
 	"ClientsService/UploadClientLogo":                    needs(servertest.ScopeManage),
 	"ClientsService/GetPublicClients":                    anyone(),
 	"SecretsService/VerifySecret":                        needs(servertest.ScopeVerify).naming(nobodyForSure),
+	"SecretsService/FindSecret":                          needs(servertest.ScopeRead, servertest.ScopeVerify).naming(oneSecret),
 	"SecretsService/RevokePreviousSecret":                needs(servertest.ScopeManage),
 	"SecretsService/ListClientEvents":                    needs(servertest.ScopeRead).naming(nobodyForSure),
 }
@@ -51,6 +52,7 @@ const (
 	oneClient     named = iota // not_found
 	nobody                     // the operation names no client
 	nobodyForSure              // as about a client with another secret
+	oneSecret                  // not_found, of the secret
 )
 
 func needs(scopes ...string) permission { return permission{scopes: scopes} }
@@ -86,8 +88,11 @@ func (p permission) answer(c caller) servertest.CallError {
 	if denied := p.denied(c.grants...); denied != (servertest.CallError{}) {
 		return denied
 	}
-	if c.foreign && p.names == oneClient {
+	switch {
+	case c.foreign && p.names == oneClient:
 		return servertest.CallError{Code: connect.CodeNotFound, Message: "client not found"}
+	case c.foreign && p.names == oneSecret:
+		return servertest.CallError{Code: connect.CodeNotFound, Message: "secret not found: no client of the organisation is on record with it"}
 	}
 	return servertest.CallError{}
 }

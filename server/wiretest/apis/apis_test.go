@@ -33,9 +33,10 @@ func TestRotation_OverEveryAPI(t *testing.T) {
 		if len(events) != 3 {
 			t.Fatalf("got %d events, want 3", len(events))
 		}
+		id := uuid.MustParse(made.GetClientId())
 		wantEvent(t, events[2], &ent.ClientEvent{
-			ClientID: uuid.MustParse(made.GetClientId()), Organisation: "default", ActorOrganisation: "default",
-			SecretVersion: 3, RequestID: "call-1", API: w.API,
+			ClientID: &id, Organisation: "default", ActorOrganisation: "default",
+			SecretVersion: 3, RequestID: "call-1", API: w.API, SecretLookup: servertest.Lookup(t, secrets[2]),
 		})
 	})
 }

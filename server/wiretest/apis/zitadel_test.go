@@ -157,10 +157,10 @@ func TestZITADEL_OrganisationHeader(t *testing.T) {
 	s.WantHistory(t, mine, rotations[mine])
 	s.WantHistory(t, theirs, rotations[theirs])
 	events := s.Events(t, theirs)
-	last := events[len(events)-1]
+	last, id := events[len(events)-1], uuid.MustParse(theirs)
 	wantEvent(t, last, &ent.ClientEvent{
-		ClientID: uuid.MustParse(theirs), Organisation: "acme", ActorOrganisation: "default",
-		SecretVersion: rotations[theirs], RequestID: last.RequestID, API: "zitadel",
+		ClientID: &id, Organisation: "acme", ActorOrganisation: "default",
+		SecretVersion: rotations[theirs], RequestID: last.RequestID, API: "zitadel", SecretLookup: last.SecretLookup,
 	})
 }
 

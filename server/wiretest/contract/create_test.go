@@ -103,14 +103,15 @@ func TestCreateClient_PublicClientHasNoSecret(t *testing.T) {
 
 func TestCreateClient_EventNamesActorAndAddress(t *testing.T) {
 	s := servertest.Start(t)
-	id := s.Create(t, servertest.Request()).GetClientId()
+	made := s.Create(t, servertest.Request())
+	id := made.GetClientId()
 	event := s.Events(t, id)[0]
 	row := s.Row(t, id)
 	want := &ent.ClientEvent{
-		ID: 1, ClientID: row.ID, Organisation: "default", Kind: "created", At: row.CreatedAt,
+		ID: 1, ClientID: &row.ID, Organisation: "default", Kind: "created", At: row.CreatedAt,
 		SecretVersion: 1, SecretReleased: true,
 		ActorIssuer: event.ActorIssuer, ActorSubject: "urn:xeonr:serviceaccount:test", ActorOrganisation: "default",
-		RequestID: event.RequestID, Address: "127.0.0.1", API: "xeonr",
+		RequestID: event.RequestID, Address: "127.0.0.1", API: "xeonr", SecretLookup: servertest.Lookup(t, made.GetClientSecret()),
 	}
 	diff := cmp.Diff(want, event, cmpopts.IgnoreUnexported(ent.ClientEvent{}), cmpopts.EquateApproxTime(time.Second))
 	if diff != "" || !strings.HasPrefix(event.ActorIssuer, "urn:uuid:") || uuid.Validate(event.RequestID) != nil {

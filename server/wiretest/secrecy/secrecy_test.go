@@ -78,6 +78,7 @@ func (s *secrecyTest) goWrong(t *testing.T, id string) {
 		`{"clientId": "` + id + `", "includeSecret": "` + secret + `", "secret": "` + secret + `"}`,
 	} {
 		s.call(t, servertest.VerifySecretPath, body)
+		s.call(t, servertest.FindSecretPath, body)
 		for _, method := range []string{"UpdateClient", "ListClients", "GetPublicClients", "UploadClientLogo", "DeleteClient"} {
 			if method != "DeleteClient" || !strings.Contains(body, id) {
 				s.call(t, servertest.ClientsPath+method, body)
@@ -108,6 +109,7 @@ func (s *secrecyTest) fail(t *testing.T, id string) {
 	s.Exec(t, "ALTER TABLE oauth_clients RENAME TO gone")
 	for _, secret := range s.issued[:10] {
 		s.call(t, servertest.VerifySecretPath, `{"clientId": "`+id+`", "secret": "`+secret+`"}`)
+		s.call(t, servertest.FindSecretPath, `{"secret": "`+secret+`"}`)
 	}
 	if !strings.Contains(s.Logs.String(), `"code":"data_loss"`) || !strings.Contains(s.Logs.String(), `"code":"internal"`) {
 		t.Error("the log has no failures: they are not searched")

@@ -60,7 +60,7 @@ func values(label string) []string {
 	case "api":
 		return []string{"xeonr", "clientsd", "zitadel", "vigilo", "none"}
 	case "match":
-		return []string{"current", "previous", "none"}
+		return []string{"current", "previous", "ended", "none"}
 	case "code", "outcome":
 		list := []string{"ok"}
 		for code := connect.CodeCanceled; code <= connect.CodeUnauthenticated; code++ {

@@ -82,7 +82,7 @@ func TestMetrics_LabelsAreFixedWords(t *testing.T) {
 		got[label] = slices.Sorted(maps.Keys(values))
 	}
 	want := map[string][]string{
-		"code": {"ok"}, "api": {"clientsd", "none", "vigilo", "xeonr", "zitadel"}, "match": {"current", "none", "previous"},
+		"code": {"ok"}, "api": {"clientsd", "none", "vigilo", "xeonr", "zitadel"}, "match": {"current", "ended", "none", "previous"},
 		"outcome": {"ok"}, "table": {"idempotency_keys"}, "version": {"1.2.3"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -112,7 +112,13 @@ func TestMetrics_VerificationsByMatch(t *testing.T) {
 	if throttled == 0 {
 		t.Error("no wrong secret was throttled")
 	}
-	s.Want(t, "clientsd_verifications_total", map[string]float64{`{match="current"}`: 2, `{match="previous"}`: 1, `{match="none"}`: 30})
+	s.Rotate(t, current.GetClientId())
+	_, err := s.Secrets(servertest.ConnectJSON, s.Token(t, servertest.ScopeVerify)).VerifySecret(t.Context(),
+		&clientsdv1.VerifySecretRequest{ClientId: current.GetClientId(), Secret: current.GetClientSecret()})
+	if err == nil {
+		t.Error("a secret that has ended was not throttled")
+	}
+	s.Want(t, "clientsd_verifications_total", map[string]float64{`{match="current"}`: 2, `{match="previous"}`: 1, `{match="none"}`: 30, `{match="ended"}`: 1})
 }
 
 // Half of these codes come from what stands before the handlers, in the words of

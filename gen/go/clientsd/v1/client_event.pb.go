@@ -43,6 +43,12 @@ const (
 	ClientEventKind_CLIENT_EVENT_KIND_SECRET_READ ClientEventKind = 6
 	// The previous secret was revoked before its overlap ended.
 	ClientEventKind_CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED ClientEventKind = 7
+	// VerifySecret was called with a secret that is none of the client's. The first
+	// such call is an event, and then at most one an hour: the log counts all of them.
+	ClientEventKind_CLIENT_EVENT_KIND_VERIFICATION_FAILURES ClientEventKind = 8
+	// VerifySecret was called with the secret that ended last: something still uses
+	// it. The first such call after a rotation is an event, and then at most one an hour.
+	ClientEventKind_CLIENT_EVENT_KIND_ENDED_SECRET_PRESENTED ClientEventKind = 9
 )
 
 // Enum value maps for ClientEventKind.
@@ -56,6 +62,8 @@ var (
 		5: "CLIENT_EVENT_KIND_SECRET_ROTATED",
 		6: "CLIENT_EVENT_KIND_SECRET_READ",
 		7: "CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED",
+		8: "CLIENT_EVENT_KIND_VERIFICATION_FAILURES",
+		9: "CLIENT_EVENT_KIND_ENDED_SECRET_PRESENTED",
 	}
 	ClientEventKind_value = map[string]int32{
 		"CLIENT_EVENT_KIND_UNSPECIFIED":             0,
@@ -66,6 +74,8 @@ var (
 		"CLIENT_EVENT_KIND_SECRET_ROTATED":          5,
 		"CLIENT_EVENT_KIND_SECRET_READ":             6,
 		"CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED": 7,
+		"CLIENT_EVENT_KIND_VERIFICATION_FAILURES":   8,
+		"CLIENT_EVENT_KIND_ENDED_SECRET_PRESENTED":  9,
 	}
 )
 
@@ -96,8 +106,8 @@ func (ClientEventKind) EnumDescriptor() ([]byte, []int) {
 	return file_clientsd_v1_client_event_proto_rawDescGZIP(), []int{0}
 }
 
-// ClientEvent is one committed change of a client, or one answer that carried
-// its secret. It never holds a secret.
+// ClientEvent is one committed change of a client, one answer that carried its
+// secret, or a secret that was refused. It never holds a secret.
 type ClientEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What happened.
@@ -107,6 +117,7 @@ type ClientEvent struct {
 	// When it happened, by the clock of the server that wrote the event.
 	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// The version of the client's secret after the event. 0: the client has no secret.
+	// Of ENDED_SECRET_PRESENTED: the version of the secret that was presented.
 	SecretVersion int64 `protobuf:"varint,4,opt,name=secret_version,json=secretVersion,proto3" json:"secret_version,omitempty"`
 	// Whether the answer to the call carried the secret.
 	SecretReleased bool `protobuf:"varint,5,opt,name=secret_released,json=secretReleased,proto3" json:"secret_released,omitempty"`
@@ -319,7 +330,7 @@ const file_clientsd_v1_client_event_proto_rawDesc = "" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x1b\n" +
 	"\tclient_id\x18\x03 \x01(\tR\bclientId\x12\"\n" +
-	"\forganisation\x18\x04 \x01(\tR\forganisation*\xae\x02\n" +
+	"\forganisation\x18\x04 \x01(\tR\forganisation*\x89\x03\n" +
 	"\x0fClientEventKind\x12!\n" +
 	"\x1dCLIENT_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CLIENT_EVENT_KIND_CREATED\x10\x01\x12\x1d\n" +
@@ -328,7 +339,9 @@ const file_clientsd_v1_client_event_proto_rawDesc = "" +
 	"\x1fCLIENT_EVENT_KIND_LOGO_UPLOADED\x10\x04\x12$\n" +
 	" CLIENT_EVENT_KIND_SECRET_ROTATED\x10\x05\x12!\n" +
 	"\x1dCLIENT_EVENT_KIND_SECRET_READ\x10\x06\x12-\n" +
-	")CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED\x10\aB\x98\x01\n" +
+	")CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED\x10\a\x12+\n" +
+	"'CLIENT_EVENT_KIND_VERIFICATION_FAILURES\x10\b\x12,\n" +
+	"(CLIENT_EVENT_KIND_ENDED_SECRET_PRESENTED\x10\tB\x98\x01\n" +
 	"\x0fcom.clientsd.v1B\x10ClientEventProtoP\x01Z&clientsd/gen/go/clientsd/v1;clientsdv1\xa2\x02\x03CXX\xaa\x02\vClientsd.V1\xca\x02\vClientsd\\V1\xe2\x02\x17Clientsd\\V1\\GPBMetadata\xea\x02\fClientsd::V1b\x06proto3"
 
 var (

@@ -142,6 +142,117 @@ func (x *VerifySecretResponse) GetSecretVersion() int64 {
 	return 0
 }
 
+// FindSecretRequest is the request of FindSecret.
+type FindSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The whole secret, 1 to 256 characters: its prefix, 43 characters and 6 of
+	// checksum. Empty is refused.
+	Secret        string `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindSecretRequest) Reset() {
+	*x = FindSecretRequest{}
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindSecretRequest) ProtoMessage() {}
+
+func (x *FindSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindSecretRequest.ProtoReflect.Descriptor instead.
+func (*FindSecretRequest) Descriptor() ([]byte, []int) {
+	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FindSecretRequest) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+// FindSecretResponse is the answer of FindSecret.
+type FindSecretResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client that the secret was issued for. It may be deleted.
+	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The version of the secret.
+	SecretVersion int64 `protobuf:"varint,2,opt,name=secret_version,json=secretVersion,proto3" json:"secret_version,omitempty"`
+	// Whether the secret is valid now.
+	State         SecretState `protobuf:"varint,3,opt,name=state,proto3,enum=clientsd.v1.SecretState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindSecretResponse) Reset() {
+	*x = FindSecretResponse{}
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindSecretResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindSecretResponse) ProtoMessage() {}
+
+func (x *FindSecretResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindSecretResponse.ProtoReflect.Descriptor instead.
+func (*FindSecretResponse) Descriptor() ([]byte, []int) {
+	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *FindSecretResponse) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *FindSecretResponse) GetSecretVersion() int64 {
+	if x != nil {
+		return x.SecretVersion
+	}
+	return 0
+}
+
+func (x *FindSecretResponse) GetState() SecretState {
+	if x != nil {
+		return x.State
+	}
+	return SecretState_SECRET_STATE_UNSPECIFIED
+}
+
 // RevokePreviousSecretRequest is the request of RevokePreviousSecret.
 type RevokePreviousSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -153,7 +264,7 @@ type RevokePreviousSecretRequest struct {
 
 func (x *RevokePreviousSecretRequest) Reset() {
 	*x = RevokePreviousSecretRequest{}
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[2]
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -165,7 +276,7 @@ func (x *RevokePreviousSecretRequest) String() string {
 func (*RevokePreviousSecretRequest) ProtoMessage() {}
 
 func (x *RevokePreviousSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[2]
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -178,7 +289,7 @@ func (x *RevokePreviousSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokePreviousSecretRequest.ProtoReflect.Descriptor instead.
 func (*RevokePreviousSecretRequest) Descriptor() ([]byte, []int) {
-	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{2}
+	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RevokePreviousSecretRequest) GetClientId() string {
@@ -201,7 +312,7 @@ type RevokePreviousSecretResponse struct {
 
 func (x *RevokePreviousSecretResponse) Reset() {
 	*x = RevokePreviousSecretResponse{}
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[3]
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -213,7 +324,7 @@ func (x *RevokePreviousSecretResponse) String() string {
 func (*RevokePreviousSecretResponse) ProtoMessage() {}
 
 func (x *RevokePreviousSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[3]
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -226,7 +337,7 @@ func (x *RevokePreviousSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokePreviousSecretResponse.ProtoReflect.Descriptor instead.
 func (*RevokePreviousSecretResponse) Descriptor() ([]byte, []int) {
-	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{3}
+	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RevokePreviousSecretResponse) GetRevoked() bool {
@@ -258,7 +369,7 @@ type ListClientEventsRequest struct {
 
 func (x *ListClientEventsRequest) Reset() {
 	*x = ListClientEventsRequest{}
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[4]
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -270,7 +381,7 @@ func (x *ListClientEventsRequest) String() string {
 func (*ListClientEventsRequest) ProtoMessage() {}
 
 func (x *ListClientEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[4]
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -283,7 +394,7 @@ func (x *ListClientEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClientEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListClientEventsRequest) Descriptor() ([]byte, []int) {
-	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{4}
+	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListClientEventsRequest) GetClientId() string {
@@ -320,7 +431,7 @@ type ListClientEventsResponse struct {
 
 func (x *ListClientEventsResponse) Reset() {
 	*x = ListClientEventsResponse{}
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[5]
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +443,7 @@ func (x *ListClientEventsResponse) String() string {
 func (*ListClientEventsResponse) ProtoMessage() {}
 
 func (x *ListClientEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[5]
+	mi := &file_clientsd_v1_secrets_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +456,7 @@ func (x *ListClientEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClientEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListClientEventsResponse) Descriptor() ([]byte, []int) {
-	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{5}
+	return file_clientsd_v1_secrets_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListClientEventsResponse) GetEvents() []*ClientEvent {
@@ -366,14 +477,20 @@ var File_clientsd_v1_secrets_service_proto protoreflect.FileDescriptor
 
 const file_clientsd_v1_secrets_service_proto_rawDesc = "" +
 	"\n" +
-	"!clientsd/v1/secrets_service.proto\x12\vclientsd.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1eclientsd/v1/client_event.proto\x1a\x1eclientsd/v1/secret_match.proto\"c\n" +
+	"!clientsd/v1/secrets_service.proto\x12\vclientsd.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1eclientsd/v1/client_event.proto\x1a\x1eclientsd/v1/secret_match.proto\x1a\x1eclientsd/v1/secret_state.proto\"c\n" +
 	"\x13VerifySecretRequest\x12%\n" +
 	"\tclient_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\bclientId\x12%\n" +
 	"\x06secret\x18\x02 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80\x02\x80\x01\x01R\x06secret\"\x87\x01\n" +
 	"\x14VerifySecretResponse\x12\x14\n" +
 	"\x05valid\x18\x01 \x01(\bR\x05valid\x122\n" +
 	"\amatched\x18\x02 \x01(\x0e2\x18.clientsd.v1.SecretMatchR\amatched\x12%\n" +
-	"\x0esecret_version\x18\x03 \x01(\x03R\rsecretVersion\"D\n" +
+	"\x0esecret_version\x18\x03 \x01(\x03R\rsecretVersion\":\n" +
+	"\x11FindSecretRequest\x12%\n" +
+	"\x06secret\x18\x01 \x01(\tB\r\xbaH\ar\x05\x10\x01\x18\x80\x02\x80\x01\x01R\x06secret\"\x88\x01\n" +
+	"\x12FindSecretResponse\x12\x1b\n" +
+	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12%\n" +
+	"\x0esecret_version\x18\x02 \x01(\x03R\rsecretVersion\x12.\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x18.clientsd.v1.SecretStateR\x05state\"D\n" +
 	"\x1bRevokePreviousSecretRequest\x12%\n" +
 	"\tclient_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\bclientId\"_\n" +
 	"\x1cRevokePreviousSecretResponse\x12\x18\n" +
@@ -387,9 +504,11 @@ const file_clientsd_v1_secrets_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"t\n" +
 	"\x18ListClientEventsResponse\x120\n" +
 	"\x06events\x18\x01 \x03(\v2\x18.clientsd.v1.ClientEventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xb3\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x82\x03\n" +
 	"\x0eSecretsService\x12S\n" +
-	"\fVerifySecret\x12 .clientsd.v1.VerifySecretRequest\x1a!.clientsd.v1.VerifySecretResponse\x12k\n" +
+	"\fVerifySecret\x12 .clientsd.v1.VerifySecretRequest\x1a!.clientsd.v1.VerifySecretResponse\x12M\n" +
+	"\n" +
+	"FindSecret\x12\x1e.clientsd.v1.FindSecretRequest\x1a\x1f.clientsd.v1.FindSecretResponse\x12k\n" +
 	"\x14RevokePreviousSecret\x12(.clientsd.v1.RevokePreviousSecretRequest\x1a).clientsd.v1.RevokePreviousSecretResponse\x12_\n" +
 	"\x10ListClientEvents\x12$.clientsd.v1.ListClientEventsRequest\x1a%.clientsd.v1.ListClientEventsResponseB\x9b\x01\n" +
 	"\x0fcom.clientsd.v1B\x13SecretsServiceProtoP\x01Z&clientsd/gen/go/clientsd/v1;clientsdv1\xa2\x02\x03CXX\xaa\x02\vClientsd.V1\xca\x02\vClientsd\\V1\xe2\x02\x17Clientsd\\V1\\GPBMetadata\xea\x02\fClientsd::V1b\x06proto3"
@@ -406,31 +525,37 @@ func file_clientsd_v1_secrets_service_proto_rawDescGZIP() []byte {
 	return file_clientsd_v1_secrets_service_proto_rawDescData
 }
 
-var file_clientsd_v1_secrets_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_clientsd_v1_secrets_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_clientsd_v1_secrets_service_proto_goTypes = []any{
 	(*VerifySecretRequest)(nil),          // 0: clientsd.v1.VerifySecretRequest
 	(*VerifySecretResponse)(nil),         // 1: clientsd.v1.VerifySecretResponse
-	(*RevokePreviousSecretRequest)(nil),  // 2: clientsd.v1.RevokePreviousSecretRequest
-	(*RevokePreviousSecretResponse)(nil), // 3: clientsd.v1.RevokePreviousSecretResponse
-	(*ListClientEventsRequest)(nil),      // 4: clientsd.v1.ListClientEventsRequest
-	(*ListClientEventsResponse)(nil),     // 5: clientsd.v1.ListClientEventsResponse
-	(SecretMatch)(0),                     // 6: clientsd.v1.SecretMatch
-	(*ClientEvent)(nil),                  // 7: clientsd.v1.ClientEvent
+	(*FindSecretRequest)(nil),            // 2: clientsd.v1.FindSecretRequest
+	(*FindSecretResponse)(nil),           // 3: clientsd.v1.FindSecretResponse
+	(*RevokePreviousSecretRequest)(nil),  // 4: clientsd.v1.RevokePreviousSecretRequest
+	(*RevokePreviousSecretResponse)(nil), // 5: clientsd.v1.RevokePreviousSecretResponse
+	(*ListClientEventsRequest)(nil),      // 6: clientsd.v1.ListClientEventsRequest
+	(*ListClientEventsResponse)(nil),     // 7: clientsd.v1.ListClientEventsResponse
+	(SecretMatch)(0),                     // 8: clientsd.v1.SecretMatch
+	(SecretState)(0),                     // 9: clientsd.v1.SecretState
+	(*ClientEvent)(nil),                  // 10: clientsd.v1.ClientEvent
 }
 var file_clientsd_v1_secrets_service_proto_depIdxs = []int32{
-	6, // 0: clientsd.v1.VerifySecretResponse.matched:type_name -> clientsd.v1.SecretMatch
-	7, // 1: clientsd.v1.ListClientEventsResponse.events:type_name -> clientsd.v1.ClientEvent
-	0, // 2: clientsd.v1.SecretsService.VerifySecret:input_type -> clientsd.v1.VerifySecretRequest
-	2, // 3: clientsd.v1.SecretsService.RevokePreviousSecret:input_type -> clientsd.v1.RevokePreviousSecretRequest
-	4, // 4: clientsd.v1.SecretsService.ListClientEvents:input_type -> clientsd.v1.ListClientEventsRequest
-	1, // 5: clientsd.v1.SecretsService.VerifySecret:output_type -> clientsd.v1.VerifySecretResponse
-	3, // 6: clientsd.v1.SecretsService.RevokePreviousSecret:output_type -> clientsd.v1.RevokePreviousSecretResponse
-	5, // 7: clientsd.v1.SecretsService.ListClientEvents:output_type -> clientsd.v1.ListClientEventsResponse
-	5, // [5:8] is the sub-list for method output_type
-	2, // [2:5] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	8,  // 0: clientsd.v1.VerifySecretResponse.matched:type_name -> clientsd.v1.SecretMatch
+	9,  // 1: clientsd.v1.FindSecretResponse.state:type_name -> clientsd.v1.SecretState
+	10, // 2: clientsd.v1.ListClientEventsResponse.events:type_name -> clientsd.v1.ClientEvent
+	0,  // 3: clientsd.v1.SecretsService.VerifySecret:input_type -> clientsd.v1.VerifySecretRequest
+	2,  // 4: clientsd.v1.SecretsService.FindSecret:input_type -> clientsd.v1.FindSecretRequest
+	4,  // 5: clientsd.v1.SecretsService.RevokePreviousSecret:input_type -> clientsd.v1.RevokePreviousSecretRequest
+	6,  // 6: clientsd.v1.SecretsService.ListClientEvents:input_type -> clientsd.v1.ListClientEventsRequest
+	1,  // 7: clientsd.v1.SecretsService.VerifySecret:output_type -> clientsd.v1.VerifySecretResponse
+	3,  // 8: clientsd.v1.SecretsService.FindSecret:output_type -> clientsd.v1.FindSecretResponse
+	5,  // 9: clientsd.v1.SecretsService.RevokePreviousSecret:output_type -> clientsd.v1.RevokePreviousSecretResponse
+	7,  // 10: clientsd.v1.SecretsService.ListClientEvents:output_type -> clientsd.v1.ListClientEventsResponse
+	7,  // [7:11] is the sub-list for method output_type
+	3,  // [3:7] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_clientsd_v1_secrets_service_proto_init() }
@@ -440,13 +565,14 @@ func file_clientsd_v1_secrets_service_proto_init() {
 	}
 	file_clientsd_v1_client_event_proto_init()
 	file_clientsd_v1_secret_match_proto_init()
+	file_clientsd_v1_secret_state_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_clientsd_v1_secrets_service_proto_rawDesc), len(file_clientsd_v1_secrets_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,6 +36,9 @@ const (
 	// SecretsServiceVerifySecretProcedure is the fully-qualified name of the SecretsService's
 	// VerifySecret RPC.
 	SecretsServiceVerifySecretProcedure = "/clientsd.v1.SecretsService/VerifySecret"
+	// SecretsServiceFindSecretProcedure is the fully-qualified name of the SecretsService's FindSecret
+	// RPC.
+	SecretsServiceFindSecretProcedure = "/clientsd.v1.SecretsService/FindSecret"
 	// SecretsServiceRevokePreviousSecretProcedure is the fully-qualified name of the SecretsService's
 	// RevokePreviousSecret RPC.
 	SecretsServiceRevokePreviousSecretProcedure = "/clientsd.v1.SecretsService/RevokePreviousSecret"
@@ -54,6 +57,18 @@ type SecretsServiceClient interface {
 	//
 	// Scope: oauth:clients:verify. Only as a POST: a secret does not belong in a URL.
 	VerifySecret(context.Context, *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error)
+	// FindSecret says which client of the caller's organisation a secret was issued
+	// for, and whether it is still valid: for a secret that was found somewhere, such
+	// as in a log.
+	//
+	// It also finds secrets that have ended, and those of deleted clients. It does not
+	// find a secret that was issued before the server recorded what it issues, or
+	// whose event is gone.
+	//
+	// Scopes: oauth:clients:read and oauth:clients:verify, both. Only as a POST: a
+	// secret does not belong in a URL. Errors: invalid_argument for a text that is no
+	// secret; not_found; resource_exhausted after too many secrets that were not found.
+	FindSecret(context.Context, *v1.FindSecretRequest) (*v1.FindSecretResponse, error)
 	// RevokePreviousSecret ends the overlap of a rotation early. From the moment
 	// the answer is sent, only the newest secret is valid. Without an overlap it
 	// changes nothing.
@@ -87,6 +102,12 @@ func NewSecretsServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(secretsServiceMethods.ByName("VerifySecret")),
 			connect.WithClientOptions(opts...),
 		),
+		findSecret: connect.NewClient[v1.FindSecretRequest, v1.FindSecretResponse](
+			httpClient,
+			baseURL+SecretsServiceFindSecretProcedure,
+			connect.WithSchema(secretsServiceMethods.ByName("FindSecret")),
+			connect.WithClientOptions(opts...),
+		),
 		revokePreviousSecret: connect.NewClient[v1.RevokePreviousSecretRequest, v1.RevokePreviousSecretResponse](
 			httpClient,
 			baseURL+SecretsServiceRevokePreviousSecretProcedure,
@@ -105,6 +126,7 @@ func NewSecretsServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 // secretsServiceClient implements SecretsServiceClient.
 type secretsServiceClient struct {
 	verifySecret         *connect.Client[v1.VerifySecretRequest, v1.VerifySecretResponse]
+	findSecret           *connect.Client[v1.FindSecretRequest, v1.FindSecretResponse]
 	revokePreviousSecret *connect.Client[v1.RevokePreviousSecretRequest, v1.RevokePreviousSecretResponse]
 	listClientEvents     *connect.Client[v1.ListClientEventsRequest, v1.ListClientEventsResponse]
 }
@@ -112,6 +134,15 @@ type secretsServiceClient struct {
 // VerifySecret calls clientsd.v1.SecretsService.VerifySecret.
 func (c *secretsServiceClient) VerifySecret(ctx context.Context, req *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error) {
 	response, err := c.verifySecret.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// FindSecret calls clientsd.v1.SecretsService.FindSecret.
+func (c *secretsServiceClient) FindSecret(ctx context.Context, req *v1.FindSecretRequest) (*v1.FindSecretResponse, error) {
+	response, err := c.findSecret.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -146,6 +177,18 @@ type SecretsServiceHandler interface {
 	//
 	// Scope: oauth:clients:verify. Only as a POST: a secret does not belong in a URL.
 	VerifySecret(context.Context, *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error)
+	// FindSecret says which client of the caller's organisation a secret was issued
+	// for, and whether it is still valid: for a secret that was found somewhere, such
+	// as in a log.
+	//
+	// It also finds secrets that have ended, and those of deleted clients. It does not
+	// find a secret that was issued before the server recorded what it issues, or
+	// whose event is gone.
+	//
+	// Scopes: oauth:clients:read and oauth:clients:verify, both. Only as a POST: a
+	// secret does not belong in a URL. Errors: invalid_argument for a text that is no
+	// secret; not_found; resource_exhausted after too many secrets that were not found.
+	FindSecret(context.Context, *v1.FindSecretRequest) (*v1.FindSecretResponse, error)
 	// RevokePreviousSecret ends the overlap of a rotation early. From the moment
 	// the answer is sent, only the newest secret is valid. Without an overlap it
 	// changes nothing.
@@ -175,6 +218,12 @@ func NewSecretsServiceHandler(svc SecretsServiceHandler, opts ...connect.Handler
 		connect.WithSchema(secretsServiceMethods.ByName("VerifySecret")),
 		connect.WithHandlerOptions(opts...),
 	)
+	secretsServiceFindSecretHandler := connect.NewUnaryHandlerSimple(
+		SecretsServiceFindSecretProcedure,
+		svc.FindSecret,
+		connect.WithSchema(secretsServiceMethods.ByName("FindSecret")),
+		connect.WithHandlerOptions(opts...),
+	)
 	secretsServiceRevokePreviousSecretHandler := connect.NewUnaryHandlerSimple(
 		SecretsServiceRevokePreviousSecretProcedure,
 		svc.RevokePreviousSecret,
@@ -191,6 +240,8 @@ func NewSecretsServiceHandler(svc SecretsServiceHandler, opts ...connect.Handler
 		switch r.URL.Path {
 		case SecretsServiceVerifySecretProcedure:
 			secretsServiceVerifySecretHandler.ServeHTTP(w, r)
+		case SecretsServiceFindSecretProcedure:
+			secretsServiceFindSecretHandler.ServeHTTP(w, r)
 		case SecretsServiceRevokePreviousSecretProcedure:
 			secretsServiceRevokePreviousSecretHandler.ServeHTTP(w, r)
 		case SecretsServiceListClientEventsProcedure:
@@ -206,6 +257,10 @@ type UnimplementedSecretsServiceHandler struct{}
 
 func (UnimplementedSecretsServiceHandler) VerifySecret(context.Context, *v1.VerifySecretRequest) (*v1.VerifySecretResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("clientsd.v1.SecretsService.VerifySecret is not implemented"))
+}
+
+func (UnimplementedSecretsServiceHandler) FindSecret(context.Context, *v1.FindSecretRequest) (*v1.FindSecretResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("clientsd.v1.SecretsService.FindSecret is not implemented"))
 }
 
 func (UnimplementedSecretsServiceHandler) RevokePreviousSecret(context.Context, *v1.RevokePreviousSecretRequest) (*v1.RevokePreviousSecretResponse, error) {

@@ -12,11 +12,11 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file clientsd/v1/client_event.proto.
  */
 export const file_clientsd_v1_client_event: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jbGllbnRzZC92MS9jbGllbnRfZXZlbnQucHJvdG8SC2NsaWVudHNkLnYxIpUCCgtDbGllbnRFdmVudBIqCgRraW5kGAEgASgOMhwuY2xpZW50c2QudjEuQ2xpZW50RXZlbnRLaW5kEhEKCWNsaWVudF9pZBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2VjcmV0X3ZlcnNpb24YBCABKAMSFwoPc2VjcmV0X3JlbGVhc2VkGAUgASgIEiwKBWFjdG9yGAYgASgLMh0uY2xpZW50c2QudjEuQ2xpZW50RXZlbnRBY3RvchISCgpyZXF1ZXN0X2lkGAcgASgJEg8KB2FkZHJlc3MYCCABKAkSCwoDYXBpGAkgASgJEg4KBnJlYXNvbhgKIAEoCSJcChBDbGllbnRFdmVudEFjdG9yEg4KBmlzc3VlchgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEhEKCWNsaWVudF9pZBgDIAEoCRIUCgxvcmdhbmlzYXRpb24YBCABKAkqrgIKD0NsaWVudEV2ZW50S2luZBIhCh1DTElFTlRfRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEh0KGUNMSUVOVF9FVkVOVF9LSU5EX0NSRUFURUQQARIdChlDTElFTlRfRVZFTlRfS0lORF9VUERBVEVEEAISHQoZQ0xJRU5UX0VWRU5UX0tJTkRfREVMRVRFRBADEiMKH0NMSUVOVF9FVkVOVF9LSU5EX0xPR09fVVBMT0FERUQQBBIkCiBDTElFTlRfRVZFTlRfS0lORF9TRUNSRVRfUk9UQVRFRBAFEiEKHUNMSUVOVF9FVkVOVF9LSU5EX1NFQ1JFVF9SRUFEEAYSLQopQ0xJRU5UX0VWRU5UX0tJTkRfUFJFVklPVVNfU0VDUkVUX1JFVk9LRUQQB2IGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch5jbGllbnRzZC92MS9jbGllbnRfZXZlbnQucHJvdG8SC2NsaWVudHNkLnYxIpUCCgtDbGllbnRFdmVudBIqCgRraW5kGAEgASgOMhwuY2xpZW50c2QudjEuQ2xpZW50RXZlbnRLaW5kEhEKCWNsaWVudF9pZBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOc2VjcmV0X3ZlcnNpb24YBCABKAMSFwoPc2VjcmV0X3JlbGVhc2VkGAUgASgIEiwKBWFjdG9yGAYgASgLMh0uY2xpZW50c2QudjEuQ2xpZW50RXZlbnRBY3RvchISCgpyZXF1ZXN0X2lkGAcgASgJEg8KB2FkZHJlc3MYCCABKAkSCwoDYXBpGAkgASgJEg4KBnJlYXNvbhgKIAEoCSJcChBDbGllbnRFdmVudEFjdG9yEg4KBmlzc3VlchgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEhEKCWNsaWVudF9pZBgDIAEoCRIUCgxvcmdhbmlzYXRpb24YBCABKAkqiQMKD0NsaWVudEV2ZW50S2luZBIhCh1DTElFTlRfRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEh0KGUNMSUVOVF9FVkVOVF9LSU5EX0NSRUFURUQQARIdChlDTElFTlRfRVZFTlRfS0lORF9VUERBVEVEEAISHQoZQ0xJRU5UX0VWRU5UX0tJTkRfREVMRVRFRBADEiMKH0NMSUVOVF9FVkVOVF9LSU5EX0xPR09fVVBMT0FERUQQBBIkCiBDTElFTlRfRVZFTlRfS0lORF9TRUNSRVRfUk9UQVRFRBAFEiEKHUNMSUVOVF9FVkVOVF9LSU5EX1NFQ1JFVF9SRUFEEAYSLQopQ0xJRU5UX0VWRU5UX0tJTkRfUFJFVklPVVNfU0VDUkVUX1JFVk9LRUQQBxIrCidDTElFTlRfRVZFTlRfS0lORF9WRVJJRklDQVRJT05fRkFJTFVSRVMQCBIsCihDTElFTlRfRVZFTlRfS0lORF9FTkRFRF9TRUNSRVRfUFJFU0VOVEVEEAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
- * ClientEvent is one committed change of a client, or one answer that carried
- * its secret. It never holds a secret.
+ * ClientEvent is one committed change of a client, one answer that carried its
+ * secret, or a secret that was refused. It never holds a secret.
  *
  * @generated from message clientsd.v1.ClientEvent
  */
@@ -44,6 +44,7 @@ export type ClientEvent = Message<"clientsd.v1.ClientEvent"> & {
 
   /**
    * The version of the client's secret after the event. 0: the client has no secret.
+   * Of ENDED_SECRET_PRESENTED: the version of the secret that was presented.
    *
    * @generated from field: int64 secret_version = 4;
    */
@@ -203,6 +204,22 @@ export enum ClientEventKind {
    * @generated from enum value: CLIENT_EVENT_KIND_PREVIOUS_SECRET_REVOKED = 7;
    */
   PREVIOUS_SECRET_REVOKED = 7,
+
+  /**
+   * VerifySecret was called with a secret that is none of the client's. The first
+   * such call is an event, and then at most one an hour: the log counts all of them.
+   *
+   * @generated from enum value: CLIENT_EVENT_KIND_VERIFICATION_FAILURES = 8;
+   */
+  VERIFICATION_FAILURES = 8,
+
+  /**
+   * VerifySecret was called with the secret that ended last: something still uses
+   * it. The first such call after a rotation is an event, and then at most one an hour.
+   *
+   * @generated from enum value: CLIENT_EVENT_KIND_ENDED_SECRET_PRESENTED = 9;
+   */
+  ENDED_SECRET_PRESENTED = 9,
 }
 
 /**

@@ -9,13 +9,15 @@ import type { ClientEvent } from "./client_event_pb.js";
 import { file_clientsd_v1_client_event } from "./client_event_pb.js";
 import type { SecretMatch } from "./secret_match_pb.js";
 import { file_clientsd_v1_secret_match } from "./secret_match_pb.js";
+import type { SecretState } from "./secret_state_pb.js";
+import { file_clientsd_v1_secret_state } from "./secret_state_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file clientsd/v1/secrets_service.proto.
  */
 export const file_clientsd_v1_secrets_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFjbGllbnRzZC92MS9zZWNyZXRzX3NlcnZpY2UucHJvdG8SC2NsaWVudHNkLnYxIlEKE1ZlcmlmeVNlY3JldFJlcXVlc3QSGwoJY2xpZW50X2lkGAEgASgJQgi6SAVyA7ABARIdCgZzZWNyZXQYAiABKAlCDYABAbpIB3IFEAEYgAIiaAoUVmVyaWZ5U2VjcmV0UmVzcG9uc2USDQoFdmFsaWQYASABKAgSKQoHbWF0Y2hlZBgCIAEoDjIYLmNsaWVudHNkLnYxLlNlY3JldE1hdGNoEhYKDnNlY3JldF92ZXJzaW9uGAMgASgDIjoKG1Jldm9rZVByZXZpb3VzU2VjcmV0UmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBIkcKHFJldm9rZVByZXZpb3VzU2VjcmV0UmVzcG9uc2USDwoHcmV2b2tlZBgBIAEoCBIWCg5zZWNyZXRfdmVyc2lvbhgCIAEoAyJzChdMaXN0Q2xpZW50RXZlbnRzUmVxdWVzdBIbCgljbGllbnRfaWQYASABKAlCCLpIBXIDsAEBEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiABCJdChhMaXN0Q2xpZW50RXZlbnRzUmVzcG9uc2USKAoGZXZlbnRzGAEgAygLMhguY2xpZW50c2QudjEuQ2xpZW50RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMrMCCg5TZWNyZXRzU2VydmljZRJTCgxWZXJpZnlTZWNyZXQSIC5jbGllbnRzZC52MS5WZXJpZnlTZWNyZXRSZXF1ZXN0GiEuY2xpZW50c2QudjEuVmVyaWZ5U2VjcmV0UmVzcG9uc2USawoUUmV2b2tlUHJldmlvdXNTZWNyZXQSKC5jbGllbnRzZC52MS5SZXZva2VQcmV2aW91c1NlY3JldFJlcXVlc3QaKS5jbGllbnRzZC52MS5SZXZva2VQcmV2aW91c1NlY3JldFJlc3BvbnNlEl8KEExpc3RDbGllbnRFdmVudHMSJC5jbGllbnRzZC52MS5MaXN0Q2xpZW50RXZlbnRzUmVxdWVzdBolLmNsaWVudHNkLnYxLkxpc3RDbGllbnRFdmVudHNSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_clientsd_v1_client_event, file_clientsd_v1_secret_match]);
+  fileDesc("CiFjbGllbnRzZC92MS9zZWNyZXRzX3NlcnZpY2UucHJvdG8SC2NsaWVudHNkLnYxIlEKE1ZlcmlmeVNlY3JldFJlcXVlc3QSGwoJY2xpZW50X2lkGAEgASgJQgi6SAVyA7ABARIdCgZzZWNyZXQYAiABKAlCDYABAbpIB3IFEAEYgAIiaAoUVmVyaWZ5U2VjcmV0UmVzcG9uc2USDQoFdmFsaWQYASABKAgSKQoHbWF0Y2hlZBgCIAEoDjIYLmNsaWVudHNkLnYxLlNlY3JldE1hdGNoEhYKDnNlY3JldF92ZXJzaW9uGAMgASgDIjIKEUZpbmRTZWNyZXRSZXF1ZXN0Eh0KBnNlY3JldBgBIAEoCUINgAEBukgHcgUQARiAAiJoChJGaW5kU2VjcmV0UmVzcG9uc2USEQoJY2xpZW50X2lkGAEgASgJEhYKDnNlY3JldF92ZXJzaW9uGAIgASgDEicKBXN0YXRlGAMgASgOMhguY2xpZW50c2QudjEuU2VjcmV0U3RhdGUiOgobUmV2b2tlUHJldmlvdXNTZWNyZXRSZXF1ZXN0EhsKCWNsaWVudF9pZBgBIAEoCUIIukgFcgOwAQEiRwocUmV2b2tlUHJldmlvdXNTZWNyZXRSZXNwb25zZRIPCgdyZXZva2VkGAEgASgIEhYKDnNlY3JldF92ZXJzaW9uGAIgASgDInMKF0xpc3RDbGllbnRFdmVudHNSZXF1ZXN0EhsKCWNsaWVudF9pZBgBIAEoCUIIukgFcgOwAQESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAEIl0KGExpc3RDbGllbnRFdmVudHNSZXNwb25zZRIoCgZldmVudHMYASADKAsyGC5jbGllbnRzZC52MS5DbGllbnRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkyggMKDlNlY3JldHNTZXJ2aWNlElMKDFZlcmlmeVNlY3JldBIgLmNsaWVudHNkLnYxLlZlcmlmeVNlY3JldFJlcXVlc3QaIS5jbGllbnRzZC52MS5WZXJpZnlTZWNyZXRSZXNwb25zZRJNCgpGaW5kU2VjcmV0Eh4uY2xpZW50c2QudjEuRmluZFNlY3JldFJlcXVlc3QaHy5jbGllbnRzZC52MS5GaW5kU2VjcmV0UmVzcG9uc2USawoUUmV2b2tlUHJldmlvdXNTZWNyZXQSKC5jbGllbnRzZC52MS5SZXZva2VQcmV2aW91c1NlY3JldFJlcXVlc3QaKS5jbGllbnRzZC52MS5SZXZva2VQcmV2aW91c1NlY3JldFJlc3BvbnNlEl8KEExpc3RDbGllbnRFdmVudHMSJC5jbGllbnRzZC52MS5MaXN0Q2xpZW50RXZlbnRzUmVxdWVzdBolLmNsaWVudHNkLnYxLkxpc3RDbGllbnRFdmVudHNSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_clientsd_v1_client_event, file_clientsd_v1_secret_match, file_clientsd_v1_secret_state]);
 
 /**
  * VerifySecretRequest is the request of VerifySecret.
@@ -82,6 +84,63 @@ export const VerifySecretResponseSchema: GenMessage<VerifySecretResponse> = /*@_
   messageDesc(file_clientsd_v1_secrets_service, 1);
 
 /**
+ * FindSecretRequest is the request of FindSecret.
+ *
+ * @generated from message clientsd.v1.FindSecretRequest
+ */
+export type FindSecretRequest = Message<"clientsd.v1.FindSecretRequest"> & {
+  /**
+   * The whole secret, 1 to 256 characters: its prefix, 43 characters and 6 of
+   * checksum. Empty is refused.
+   *
+   * @generated from field: string secret = 1;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message clientsd.v1.FindSecretRequest.
+ * Use `create(FindSecretRequestSchema)` to create a new message.
+ */
+export const FindSecretRequestSchema: GenMessage<FindSecretRequest> = /*@__PURE__*/
+  messageDesc(file_clientsd_v1_secrets_service, 2);
+
+/**
+ * FindSecretResponse is the answer of FindSecret.
+ *
+ * @generated from message clientsd.v1.FindSecretResponse
+ */
+export type FindSecretResponse = Message<"clientsd.v1.FindSecretResponse"> & {
+  /**
+   * The client that the secret was issued for. It may be deleted.
+   *
+   * @generated from field: string client_id = 1;
+   */
+  clientId: string;
+
+  /**
+   * The version of the secret.
+   *
+   * @generated from field: int64 secret_version = 2;
+   */
+  secretVersion: bigint;
+
+  /**
+   * Whether the secret is valid now.
+   *
+   * @generated from field: clientsd.v1.SecretState state = 3;
+   */
+  state: SecretState;
+};
+
+/**
+ * Describes the message clientsd.v1.FindSecretResponse.
+ * Use `create(FindSecretResponseSchema)` to create a new message.
+ */
+export const FindSecretResponseSchema: GenMessage<FindSecretResponse> = /*@__PURE__*/
+  messageDesc(file_clientsd_v1_secrets_service, 3);
+
+/**
  * RevokePreviousSecretRequest is the request of RevokePreviousSecret.
  *
  * @generated from message clientsd.v1.RevokePreviousSecretRequest
@@ -100,7 +159,7 @@ export type RevokePreviousSecretRequest = Message<"clientsd.v1.RevokePreviousSec
  * Use `create(RevokePreviousSecretRequestSchema)` to create a new message.
  */
 export const RevokePreviousSecretRequestSchema: GenMessage<RevokePreviousSecretRequest> = /*@__PURE__*/
-  messageDesc(file_clientsd_v1_secrets_service, 2);
+  messageDesc(file_clientsd_v1_secrets_service, 4);
 
 /**
  * RevokePreviousSecretResponse is the answer of RevokePreviousSecret.
@@ -128,7 +187,7 @@ export type RevokePreviousSecretResponse = Message<"clientsd.v1.RevokePreviousSe
  * Use `create(RevokePreviousSecretResponseSchema)` to create a new message.
  */
 export const RevokePreviousSecretResponseSchema: GenMessage<RevokePreviousSecretResponse> = /*@__PURE__*/
-  messageDesc(file_clientsd_v1_secrets_service, 3);
+  messageDesc(file_clientsd_v1_secrets_service, 5);
 
 /**
  * ListClientEventsRequest is the request of ListClientEvents.
@@ -163,7 +222,7 @@ export type ListClientEventsRequest = Message<"clientsd.v1.ListClientEventsReque
  * Use `create(ListClientEventsRequestSchema)` to create a new message.
  */
 export const ListClientEventsRequestSchema: GenMessage<ListClientEventsRequest> = /*@__PURE__*/
-  messageDesc(file_clientsd_v1_secrets_service, 4);
+  messageDesc(file_clientsd_v1_secrets_service, 6);
 
 /**
  * ListClientEventsResponse is the answer of ListClientEvents.
@@ -191,7 +250,7 @@ export type ListClientEventsResponse = Message<"clientsd.v1.ListClientEventsResp
  * Use `create(ListClientEventsResponseSchema)` to create a new message.
  */
 export const ListClientEventsResponseSchema: GenMessage<ListClientEventsResponse> = /*@__PURE__*/
-  messageDesc(file_clientsd_v1_secrets_service, 5);
+  messageDesc(file_clientsd_v1_secrets_service, 7);
 
 /**
  * SecretsService is what clientsd adds to the mirrored ClientsService: calls
@@ -215,6 +274,26 @@ export const SecretsService: GenService<{
     methodKind: "unary";
     input: typeof VerifySecretRequestSchema;
     output: typeof VerifySecretResponseSchema;
+  },
+  /**
+   * FindSecret says which client of the caller's organisation a secret was issued
+   * for, and whether it is still valid: for a secret that was found somewhere, such
+   * as in a log.
+   *
+   * It also finds secrets that have ended, and those of deleted clients. It does not
+   * find a secret that was issued before the server recorded what it issues, or
+   * whose event is gone.
+   *
+   * Scopes: oauth:clients:read and oauth:clients:verify, both. Only as a POST: a
+   * secret does not belong in a URL. Errors: invalid_argument for a text that is no
+   * secret; not_found; resource_exhausted after too many secrets that were not found.
+   *
+   * @generated from rpc clientsd.v1.SecretsService.FindSecret
+   */
+  findSecret: {
+    methodKind: "unary";
+    input: typeof FindSecretRequestSchema;
+    output: typeof FindSecretResponseSchema;
   },
   /**
    * RevokePreviousSecret ends the overlap of a rotation early. From the moment
