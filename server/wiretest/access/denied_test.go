@@ -18,9 +18,11 @@ import (
 
 // A denial is a line of the log about one.
 type denialLine struct {
-	Msg, Caller, Call, Reason string
-	RequestID                 string `json:"request_id"`
-	More                      int
+	Msg, Caller, Client, Call, Reason string
+	Organisation, Address             string
+	SecretVersion                     int64  `json:"secret_version"`
+	RequestID                         string `json:"request_id"`
+	More                              int
 }
 
 // denials stops a server and reads its log: a line an entry, and of those all

@@ -36,10 +36,12 @@ func TestTrustedProxy_CallersAddressCounts(t *testing.T) {
 	if events := s.Events(t, id); events[len(events)-1].Address != first {
 		t.Errorf("the event has the address %q", events[len(events)-1].Address)
 	}
+	var strangers []string // clients that do not exist
 	for name, fail := range map[string]func(address string) int{
 		"bad token": func(address string) int { return status(address, servertest.VigiloPath(id), "bad", "") },
 		"wrong secret": func(address string) int {
-			return status(address, servertest.VerifySecretPath, token, `{"clientId":"`+uuid.NewString()+`","secret":"x"}`)
+			strangers = append(strangers, uuid.NewString())
+			return status(address, servertest.VerifySecretPath, token, `{"clientId":"`+strangers[len(strangers)-1]+`","secret":"x"}`)
 		},
 	} {
 		for i := range burst {
@@ -54,7 +56,14 @@ func TestTrustedProxy_CallersAddressCounts(t *testing.T) {
 			t.Errorf("a %s of another caller: got status %d", name, got)
 		}
 	}
+	caller := s.Events(t, id)[0].ActorIssuer + " urn:xeonr:serviceaccount:test"
+	const unknownClient = "secret of a client that does not exist"
 	wantDenials(t, s,
+		denialLine{
+			Msg: "denied", Caller: caller, Client: strangers[0], Call: servertest.VerifySecretPath, Reason: unknownClient,
+			Organisation: "default", Address: first,
+		},
+		denialLine{Msg: "denied more often", Caller: caller, Call: servertest.VerifySecretPath, Reason: unknownClient, More: burst + 1},
 		denialLine{Msg: "denied", Caller: first, Call: "vigilo", Reason: servertest.MalformedToken},
 		denialLine{Msg: "denied more often", Caller: first, Call: "vigilo", Reason: servertest.MalformedToken, More: burst},
 		denialLine{Msg: "denied", Caller: second, Call: "vigilo", Reason: servertest.MalformedToken},
