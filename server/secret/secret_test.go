@@ -2,6 +2,7 @@ package secret_test
 
 import (
 	"errors"
+	"hash/crc32"
 	"math/big"
 	"regexp"
 	"strings"
@@ -122,6 +123,39 @@ func TestParse_NoSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := secret.Parse(text)
 			if !errors.Is(err, secret.ErrMalformed) || !got.IsZero() || err.Error() != "malformed secret" {
+				t.Errorf("got %v, error %v", got, err)
+			}
+		})
+	}
+}
+
+// withChecksum appends the CRC-32 of head in six base62 digits.
+func withChecksum(head string) string {
+	sum, digits := crc32.ChecksumIEEE([]byte(head)), ""
+	for range 6 {
+		digits = alphabet[sum%62:][:1] + digits
+		sum /= 62
+	}
+	return head + digits
+}
+
+// The checksum alone does not make a text a secret.
+func TestParse_RightChecksumOfAnotherForm(t *testing.T) {
+	body := known[len("sk_live_") : len(known)-6]
+	if withChecksum("sk_live_"+body) != known {
+		t.Fatalf("the test computes another checksum: got %s", withChecksum("sk_live_"+body))
+	}
+	for name, head := range map[string]string{
+		"a space in the prefix":      "sk live_" + body,
+		"a prefix of 33 characters":  strings.Repeat("x", 33) + body,
+		"an underscore in the body":  "sk_live_" + "_" + body[1:],
+		"a hyphen at its end":        "sk_live_" + body[:42] + "-",
+		"a body of 42 characters":    body[1:],
+		"bytes that are not UTF-8":   "sk_live_" + "\xff" + body[1:],
+		"a line break in the prefix": "sk\n" + body,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := secret.Parse(withChecksum(head)); !errors.Is(err, secret.ErrMalformed) || !got.IsZero() {
 				t.Errorf("got %v, error %v", got, err)
 			}
 		})
