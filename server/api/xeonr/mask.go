@@ -21,6 +21,10 @@ var immutable = []string{
 // required are the fields that are never empty: a mask may not clear them.
 var required = []string{"name", "redirect_uri", "website_url", "description"}
 
+// maxQuoted bounds the paths that an error quotes, in bytes. Every field has a
+// shorter name, and every secret is longer.
+const maxQuoted = 48
+
 // updateMask holds the fields that an update request changes: those that its mask
 // names or, without a mask, those that are set.
 type updateMask struct {
@@ -53,6 +57,8 @@ func (m updateMask) problem(path string) string {
 	switch {
 	case slices.Contains(immutable, path):
 		return fmt.Sprintf("%q is immutable", path)
+	case m.field(path) == nil && len(path) > maxQuoted:
+		return "a path that is not shown is not a field of a client; allowed are " + strings.Join(maskable(), ", ")
 	case m.field(path) == nil:
 		return fmt.Sprintf("%q is not a field of a client; allowed are %s", path, strings.Join(maskable(), ", "))
 	case slices.Contains(required, path) && !m.request.ProtoReflect().Has(m.field(path)):
