@@ -52,7 +52,7 @@ var importRules = []struct {
 	{"server/api/clientsd", []string{genCode, "server/abuse", "server/api", "server/auth", "server/oauthclient", "server/reqctx"}, []string{sqliteDriver, pgxDriver}},
 	{"server/api/zitadel", []string{genCode, "server/api", "server/auth", "server/oauthclient", "server/reqctx"}, []string{sqliteDriver, pgxDriver}},
 	{"server/api/vigilo", []string{"server/api", "server/auth", "server/oauthclient", "server/reqctx"}, []string{sqliteDriver, pgxDriver}},
-	{"server/transport", []string{"server/abuse", "server/auth", "server/database", "server/oauthclient", "server/reqctx"}, nil},
+	{"server/transport", []string{"server/abuse", "server/auth", "server/database", "server/nearest", "server/oauthclient", "server/reqctx", "server/secret"}, nil},
 	{"server", []string{
 		genCode, "server/abuse", "server/api", "server/api/clientsd", "server/api/openapi", "server/api/vigilo", "server/api/xeonr", "server/api/zitadel",
 		"server/auth", "server/certificate", "server/database", "server/issuer", "server/loopback", "server/nearest", "server/oauthclient", "server/reqctx", "server/retention", "server/secret",

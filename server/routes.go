@@ -128,9 +128,10 @@ func (r *routes) mountVigilo() {
 
 func (r *routes) mountZitadel() error {
 	service := &zitadel.Service{Store: r.store}
-	path, handler := managementv1connect.NewManagementServiceHandler(service, r.stack.HandlerOptions()...)
+	options := append(r.stack.HandlerOptions(), transport.IgnoreUnknownFields()) // as ZITADEL does
+	path, handler := managementv1connect.NewManagementServiceHandler(service, options...)
 	r.mountService(api.Zitadel, path, handler)
-	rest, err := zitadel.NewREST(service, transport.MessageLimit, r.stack.HandlerOptions()...)
+	rest, err := zitadel.NewREST(service, transport.MessageLimit, options...)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"hash/crc32"
 	"log/slog"
 	"math/big"
+	"regexp"
 	"strings"
 )
 
@@ -38,6 +39,8 @@ const redacted = "[redacted]"
 // ErrMalformed reports that a text cannot be a secret of this service. It never
 // quotes the text.
 var ErrMalformed = errors.New("malformed secret")
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
 // A Secret holds a client secret in the clear. It prints as "[redacted]" in fmt,
 // encoding/json and slog; only Reveal returns the text.
@@ -72,6 +75,21 @@ func Parse(text string) (Secret, error) {
 		return Secret{}, ErrMalformed
 	}
 	return fromText(text), nil
+}
+
+// MayQuote reports whether an error may quote a name that a caller sent: an
+// identifier of at most 64 characters with no secret in it. A name that is not
+// known may be a value in the wrong place.
+func MayQuote(name string) bool {
+	if !identifier.MatchString(name) {
+		return false
+	}
+	for end := bodyLength + sumLength; end <= len(name); end++ {
+		if _, err := Parse(name[:end]); err == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // ValidatePrefix accepts up to 32 letters, digits and underscores, also none. A

@@ -38,22 +38,35 @@ func WantError(t testing.TB, err error, code connect.Code, message string) {
 }
 
 // WantViolations fails the test unless err is invalid_argument and its
-// buf.validate.Violations name exactly these fields, in any order.
+// buf.validate.Violations name exactly these fields, each of them once, in any
+// order. It takes the names of the proto files, of which JSON has its own spelling.
 func WantViolations(t testing.TB, err error, fields ...string) {
 	t.Helper()
 	var got *connect.Error
 	if !errors.As(err, &got) || got.Code() != connect.CodeInvalidArgument {
 		t.Fatalf("got error %v, want %v", err, connect.CodeInvalidArgument)
 	}
-	var named []string
-	for _, violation := range violationsOf(t, got) {
-		named = append(named, FieldPath(violation))
+	want, named := []string{}, []string{}
+	for _, field := range fields {
+		want = append(want, JSONName(field))
 	}
-	slices.Sort(fields)
+	for _, violation := range violationsOf(t, got) {
+		named = append(named, JSONName(FieldPath(violation)))
+	}
+	slices.Sort(want)
 	slices.Sort(named)
-	if diff := cmp.Diff(fields, slices.Compact(named)); diff != "" {
+	if diff := cmp.Diff(want, named); diff != "" {
 		t.Errorf("fields named by the violations (-want +got):\n%s\n%v", diff, got)
 	}
+}
+
+// JSONName spells the path of a field as JSON does.
+func JSONName(path string) string {
+	words := strings.Split(path, "_")
+	for i, word := range words[1:] {
+		words[i+1] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
 }
 
 // violationsOf returns the violations in the one detail of a refusal.

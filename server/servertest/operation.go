@@ -71,8 +71,8 @@ func operationsOf(service protoreflect.ServiceDescriptor, values map[string]any)
 	return found
 }
 
-// JSON returns a valid request about a client. It has a value for every field, and
-// for fields of other methods too, which the server ignores.
+// JSON returns a valid request about a client, with a value for every field that has
+// a sample.
 func (o Operation) JSON(t testing.TB, clientID, secret string) []byte {
 	t.Helper()
 	members := maps.Clone(o.sample)
@@ -80,6 +80,7 @@ func (o Operation) JSON(t testing.TB, clientID, secret string) []byte {
 	if !o.NamesOneClient() {
 		members["clientId"] = []string{clientID}
 	}
+	maps.DeleteFunc(members, func(name string, _ any) bool { return o.Method.Input().Fields().ByJSONName(name) == nil })
 	text, err := json.Marshal(members)
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +92,7 @@ func (o Operation) JSON(t testing.TB, clientID, secret string) []byte {
 func (o Operation) Request(t testing.TB, clientID, secret string) *dynamicpb.Message {
 	t.Helper()
 	message := dynamicpb.NewMessage(o.Method.Input())
-	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(o.JSON(t, clientID, secret), message); err != nil {
+	if err := protojson.Unmarshal(o.JSON(t, clientID, secret), message); err != nil {
 		t.Fatalf("%s: %v", o, err)
 	}
 	return message

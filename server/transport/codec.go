@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -16,8 +15,12 @@ import (
 var errNotProto = errors.New("not a protobuf message")
 
 // jsonCodec writes every field that is not optional, as the contract has it:
-// false, empty strings and empty lists too.
-type jsonCodec struct{ name string }
+// false, empty strings and empty lists too. It reads no unknown fields, unless
+// ignoreUnknown: a caller who misspells a field would get what nobody asked for.
+type jsonCodec struct {
+	name          string
+	ignoreUnknown bool
+}
 
 // Name returns the subtype of the content type that selects the codec.
 func (c jsonCodec) Name() string { return c.name }
@@ -34,45 +37,43 @@ func (jsonCodec) MarshalAppend(buffer []byte, message any) ([]byte, error) {
 	return protojson.MarshalOptions{EmitDefaultValues: true}.MarshalAppend(buffer, m)
 }
 
-// Unmarshal decodes a message. It ignores unknown fields, as Connect's own codec
-// does: a newer caller may send them. An empty body is an error.
-func (jsonCodec) Unmarshal(text []byte, message any) error {
+// Unmarshal decodes a message. The faults of its fields are left in the message for
+// [refuseFaults].
+func (c jsonCodec) Unmarshal(text []byte, message any) error {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return fmt.Errorf("%T: %w", message, errNotProto)
 	}
-	if len(text) == 0 {
-		return errors.New("zero-length payload is not a valid JSON object")
-	}
-	return redactJSONError(protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, m))
-}
-
-// protojsonPosition matches the part of a protojson error that says where the
-// fault is. Of the request it quotes at most the name of a field.
-var protojsonPosition = regexp.MustCompile(`(?:syntax error )?\(line \d+:\d+\)` +
-	`(?:: (?:unexpected token|duplicate field|invalid (?:UTF-8|character|escape code)|invalid value for \w+ (?:field|key) \w+))?` +
-	`|unexpected EOF|exceeded max recursion depth`)
-
-// redactJSONError keeps only the position and the kind of the fault. The rest of
-// a protojson error quotes the request, which may hold a secret, and errors end
-// up in logs.
-func redactJSONError(err error) error {
-	if err == nil {
+	err := protojson.UnmarshalOptions{DiscardUnknown: c.ignoreUnknown}.Unmarshal(text, m)
+	if err == nil && !hasLargeNumber(text, m) {
 		return nil
 	}
-	if found := protojsonPosition.FindString(err.Error()); found != "" {
-		return errors.New(found)
+	if err := checkObject(text); err != nil {
+		return err
 	}
-	return errors.New("malformed JSON")
+	found := faults{ignoreUnknown: c.ignoreUnknown}
+	found.object("", m.ProtoReflect().Descriptor(), text)
+	switch {
+	case len(found.list) > 0:
+		return leaveFaults(m, found.list)
+	case err != nil:
+		return errUnreadable // not err, which quotes the request
+	default:
+		return nil
+	}
 }
 
 // withJSON replaces Connect's JSON codec under both of its names.
-func withJSON() connect.HandlerOption {
+func withJSON(ignoreUnknown bool) connect.HandlerOption {
 	return connect.WithHandlerOptions(
-		connect.WithCodec(jsonCodec{"json"}),
-		connect.WithCodec(jsonCodec{"json; charset=utf-8"}),
+		connect.WithCodec(jsonCodec{"json", ignoreUnknown}),
+		connect.WithCodec(jsonCodec{"json; charset=utf-8", ignoreUnknown}),
 	)
 }
+
+// IgnoreUnknownFields returns the option for an API whose callers may send fields
+// in JSON that it does not know. It comes after [Stack.HandlerOptions].
+func IgnoreUnknownFields() connect.HandlerOption { return withJSON(true) }
 
 // errInflated ends a body that inflates beyond its limit.
 var errInflated = errors.New("inflated message is over its size limit")

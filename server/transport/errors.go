@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
@@ -61,7 +63,7 @@ func (s *Stack) mapErrors() connect.UnaryInterceptorFunc {
 			if err == nil {
 				return resp, nil
 			}
-			refusal := connectError(err)
+			refusal := byField(connectError(err), isJSON(req))
 			if isOurs(refusal.Code()) {
 				s.config.Log.ErrorContext(ctx, "call failed", "procedure", req.Spec().Procedure,
 					"code", refusal.Code().String(), "error", err)
@@ -111,13 +113,90 @@ func domainError(err *oauthclient.Error) *connect.Error {
 func violations(list []oauthclient.Violation) *validate.Violations {
 	message := &validate.Violations{}
 	for _, v := range list {
-		message.Violations = append(message.Violations, &validate.Violation{
-			Field:   fieldPath(v.Field),
-			RuleId:  proto.String(v.Rule),
-			Message: proto.String(v.Message),
-		})
+		violation := &validate.Violation{RuleId: proto.String(v.Rule), Message: proto.String(v.Message)}
+		if v.Field != "" {
+			violation.Field = fieldPath(v.Field)
+		}
+		message.Violations = append(message.Violations, violation)
 	}
 	return message
+}
+
+// byField rewrites an error about fields: see [fieldsError]. A caller of JSON reads
+// the names of JSON.
+func byField(refusal *connect.Error, inJSON bool) *connect.Error {
+	for _, detail := range refusal.Details() {
+		value, err := detail.Value()
+		found, ok := value.(*validate.Violations)
+		if err != nil || !ok {
+			continue
+		}
+		list := proto.CloneOf(found) // protovalidate shares the paths
+		if inJSON {
+			useJSONNames(list)
+		}
+		return fieldsError(refusal.Code(), list)
+	}
+	return refusal
+}
+
+// fieldsError returns an error about fields, each of which it names once, in the
+// words of protovalidate.
+func fieldsError(code connect.Code, list *validate.Violations) *connect.Error {
+	merged, first := &validate.Violations{}, map[string]*validate.Violation{}
+	for _, v := range list.GetViolations() {
+		path := protovalidate.FieldPathString(v.GetField())
+		if earlier := first[path]; earlier != nil && path != "" {
+			if !strings.Contains(earlier.GetMessage(), v.GetMessage()) {
+				earlier.Message = proto.String(earlier.GetMessage() + "; " + v.GetMessage())
+			}
+			continue
+		}
+		first[path] = v
+		merged.Violations = append(merged.Violations, v)
+	}
+	head, lines := "validation error: ", make([]string, len(merged.GetViolations()))
+	for i, v := range merged.GetViolations() {
+		lines[i] = v.GetMessage()
+		if path := protovalidate.FieldPathString(v.GetField()); path != "" {
+			lines[i] = path + ": " + lines[i]
+		}
+	}
+	if len(lines) > 1 {
+		head = "validation errors:\n - "
+	}
+	refusal := connect.NewError(code, errors.New(head+strings.Join(lines, "\n - ")))
+	addDetail(refusal, merged)
+	return refusal
+}
+
+// isJSON reports whether the caller sent JSON, in any protocol.
+func isJSON(req connect.AnyRequest) bool {
+	return strings.Contains(req.Header().Get("Content-Type"), "json") || req.Peer().Query.Get("encoding") == "json"
+}
+
+// useJSONNames replaces the names of fields.
+func useJSONNames(list *validate.Violations) {
+	for _, v := range list.GetViolations() {
+		for _, element := range v.GetField().GetElements() {
+			element.FieldName = proto.String(jsonNames(element.GetFieldName()))
+		}
+		v.Message = proto.String(jsonNames(v.GetMessage()))
+	}
+}
+
+// protoName matches the name of a field that JSON spells in another way.
+var protoName = regexp.MustCompile(`\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b`)
+
+// jsonNames spells the names of fields in a text as JSON does.
+func jsonNames(text string) string {
+	return protoName.ReplaceAllStringFunc(text, func(name string) string {
+		words := strings.Split(name, "_")
+		for i, word := range words[1:] {
+			words[i+1] = strings.ToUpper(word[:1]) + word[1:]
+		}
+		return strings.Join(words, "")
+	})
 }
 
 // fieldPath writes "list[2].name" as protovalidate does, so that every violation

@@ -84,13 +84,14 @@ func NewStack(config Config) *Stack {
 // and the deadline is last.
 func (s *Stack) HandlerOptions() []connect.HandlerOption {
 	return []connect.HandlerOption{
-		withJSON(),
+		withJSON(false),
 		s.readLimits(),
 		connect.WithCompressMinBytes(compressFrom),
 		connect.WithInterceptors(append(slices.Clip(s.config.Interceptors), recordResults())...),
 		connect.WithRecover(s.recoverCall),
 		connect.WithInterceptors(
 			s.logDenials(),
+			refuseFaults(),
 			s.mapErrors(),
 			s.config.Rules.Interceptor(),
 			limitLists(),

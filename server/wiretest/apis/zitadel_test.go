@@ -172,11 +172,11 @@ func TestZITADEL_NamesTheInvalidField(t *testing.T) {
 		name, project, app string
 		fields             []string
 	}{
-		{"no project", "", uuid.NewString(), []string{"project_id"}},
-		{"no app", servertest.Application, "", []string{"app_id"}},
-		{"neither", "", "", []string{"app_id", "project_id"}},
-		{"201 characters of a project", long, uuid.NewString(), []string{"project_id"}},
-		{"201 characters of an app", servertest.Application, long, []string{"app_id"}},
+		{"no project", "", uuid.NewString(), []string{"projectId"}},
+		{"no app", servertest.Application, "", []string{"appId"}},
+		{"neither", "", "", []string{"appId", "projectId"}},
+		{"201 characters of a project", long, uuid.NewString(), []string{"projectId"}},
+		{"201 characters of an app", servertest.Application, long, []string{"appId"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			servertest.EachProtocol(t, func(t *testing.T, protocol servertest.Protocol) {

@@ -156,21 +156,21 @@ func TestCreateClient_FieldsThatDoNotFit(t *testing.T) {
 	}{
 		"managed buckets for a public client": {
 			func(r *apiv1.CreateClientRequest) { r.HasSecret = false },
-			"validation errors:\n - uses_managed_buckets: only a confidential client may use managed buckets: set has_secret too",
+			"validation error: usesManagedBuckets: only a confidential client may use managed buckets: set hasSecret too",
 			[]string{"uses_managed_buckets"},
 		},
 		"an application bound twice": {
 			func(r *apiv1.CreateClientRequest) { r.ApplicationBindings[1].ApplicationId = "app_prod_myapp" },
-			"validation error: application_bindings: must name each application_id once",
+			"validation error: applicationBindings: must name each applicationId once",
 			[]string{"application_bindings"},
 		},
 		"several fields in one request": {
 			func(r *apiv1.CreateClientRequest) {
 				r.HasSecret, r.RedirectUri, r.WebsiteUrl = false, "http://example.com/", "ftp://example.com/"
 			},
-			"validation errors:\n - redirect_uri: must be https: http is allowed for a loopback host only\n" +
-				" - website_url: must be https or http\n" +
-				" - uses_managed_buckets: only a confidential client may use managed buckets: set has_secret too",
+			"validation errors:\n - redirectUri: must be https: http is allowed for a loopback host only\n" +
+				" - websiteUrl: must be https or http\n" +
+				" - usesManagedBuckets: only a confidential client may use managed buckets: set hasSecret too",
 			[]string{"redirect_uri", "uses_managed_buckets", "website_url"},
 		},
 	} {

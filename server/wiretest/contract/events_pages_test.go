@@ -93,7 +93,7 @@ func TestListClientEvents_PageTokenOfAnother(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.Secrets(servertest.ConnectJSON, tt.token).ListClientEvents(t.Context(),
 				&clientsdv1.ListClientEventsRequest{ClientId: tt.id, PageSize: 1, PageToken: tt.page})
-			servertest.WantError(t, err, connect.CodeInvalidArgument, "validation errors:\n - page_token: must be a nextPageToken of the same query")
+			servertest.WantError(t, err, connect.CodeInvalidArgument, "validation error: pageToken: must be a nextPageToken of the same query")
 			servertest.WantViolations(t, err, "page_token")
 		})
 	}

@@ -184,7 +184,7 @@ func TestJSON_Error(t *testing.T) {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		t.Fatal(err)
 	}
-	if answer.Code != "invalid_argument" || answer.Message != "validation error: client_id: value is empty, which is not a valid UUID" {
+	if answer.Code != "invalid_argument" || answer.Message != "validation error: clientId: value is empty, which is not a valid UUID" {
 		t.Errorf("got %s: %s", answer.Code, answer.Message)
 	}
 	if len(answer.Details) != 1 || answer.Details[0]["type"] != "buf.validate.Violations" {

@@ -91,7 +91,7 @@ func listLimits() []limit {
 	return []limit{
 		{"100 bindings", "applicationBindings", list(100, binding), "", ""},
 		{"101 bindings", "applicationBindings", list(101, binding), "application_bindings", tooMany},
-		{"a binding twice", "applicationBindings", []any{binding(1), binding(1)}, "application_bindings", "must name each application_id once"},
+		{"a binding twice", "applicationBindings", []any{binding(1), binding(1)}, "application_bindings", "must name each applicationId once"},
 		{"a binding of 128 characters", "applicationBindings", named(wide(128)), "", ""},
 		{"a binding of 129 characters", "applicationBindings", named(wide(129)), "application_bindings[0].application_id", "must be at most 128 characters"},
 		{"a binding to nothing", "applicationBindings", named(""), "application_bindings[0].application_id", "must be at least 1 characters"},
@@ -179,7 +179,7 @@ func wantRefusal(t *testing.T, response *http.Response, body []byte, field, mess
 	}
 	var messages []string
 	for _, violation := range violations.GetViolations() {
-		if got := servertest.FieldPath(violation); got != field {
+		if got, field := servertest.FieldPath(violation), servertest.JSONName(field); got != field {
 			t.Errorf("a violation names %q, want %q", got, field)
 		}
 		messages = append(messages, violation.GetMessage())

@@ -37,7 +37,7 @@ func TestListClients_PageTokenOfAnotherQuery(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.Clients(servertest.ConnectJSON, tt.caller).ListClients(t.Context(),
 				&apiv1.ListClientsRequest{ApplicationId: &tt.application, PageToken: &tt.page})
-			servertest.WantError(t, err, connect.CodeInvalidArgument, "validation errors:\n - page_token: must be a nextPageToken of the same query")
+			servertest.WantError(t, err, connect.CodeInvalidArgument, "validation error: pageToken: must be a nextPageToken of the same query")
 			servertest.WantViolations(t, err, "page_token")
 		})
 	}

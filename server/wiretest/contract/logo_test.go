@@ -52,39 +52,39 @@ func TestUploadClientLogo_NotALogo(t *testing.T) {
 	}{
 		"no data": {
 			&apiv1.UploadClientLogoRequest{ContentType: "image/png"},
-			"validation error: logo_data: must be at least 1 bytes", "logo_data",
+			"validation error: logoData: must be at least 1 bytes", "logo_data",
 		},
 		"no type": {
 			&apiv1.UploadClientLogoRequest{LogoData: servertest.PNG(t, 1, 1, servertest.Red)},
-			"validation error: content_type: must be in list [image/png, image/jpeg, image/webp, image/gif]", "content_type",
+			"validation error: contentType: must be in list [image/png, image/jpeg, image/webp, image/gif]", "content_type",
 		},
 		"a type that may run": {
 			&apiv1.UploadClientLogoRequest{LogoData: []byte("<svg/>"), ContentType: "image/svg+xml"},
-			"validation error: content_type: must be in list [image/png, image/jpeg, image/webp, image/gif]", "content_type",
+			"validation error: contentType: must be in list [image/png, image/jpeg, image/webp, image/gif]", "content_type",
 		},
 		"another type than the data has": {
 			&apiv1.UploadClientLogoRequest{LogoData: servertest.PNG(t, 1, 1, servertest.Red), ContentType: "image/gif"},
-			"validation errors:\n - content_type: must be the type of logo_data, which is image/png", "content_type",
+			"validation error: contentType: must be the type of logoData, which is image/png", "content_type",
 		},
 		"data that is no image": {
 			&apiv1.UploadClientLogoRequest{LogoData: []byte("<svg/>"), ContentType: "image/png"},
-			"validation errors:\n - logo_data: must be of the type content_type names, image/png", "logo_data",
+			"validation error: logoData: must be of the type contentType names, image/png", "logo_data",
 		},
 		"an image that is too wide": {
 			&apiv1.UploadClientLogoRequest{LogoData: servertest.PNG(t, 513, 1, servertest.Red), ContentType: "image/png"},
-			"validation errors:\n - logo_data: must be 1 to 512 pixels wide and high, is 513×1", "logo_data",
+			"validation error: logoData: must be 1 to 512 pixels wide and high, is 513×1", "logo_data",
 		},
 		"an image that is too high": {
 			&apiv1.UploadClientLogoRequest{LogoData: servertest.GIF(t, 512, 513, servertest.Red), ContentType: "image/gif"},
-			"validation errors:\n - logo_data: must be 1 to 512 pixels wide and high, is 512×513", "logo_data",
+			"validation error: logoData: must be 1 to 512 pixels wide and high, is 512×513", "logo_data",
 		},
 		"an image that is cut short": {
 			&apiv1.UploadClientLogoRequest{LogoData: servertest.JPEG(t, 16, 16, servertest.Red)[:200], ContentType: "image/jpeg"},
-			"validation errors:\n - logo_data: must be a complete, undamaged image/jpeg file", "logo_data",
+			"validation error: logoData: must be a complete, undamaged image/jpeg file", "logo_data",
 		},
 		"one byte more than 2 MiB": {
 			&apiv1.UploadClientLogoRequest{LogoData: large[:2<<20+1], ContentType: "image/png"},
-			"validation error: logo_data: must be at most 2097152 bytes", "logo_data",
+			"validation error: logoData: must be at most 2097152 bytes", "logo_data",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -66,10 +66,10 @@ func TestGetPublicClients_1To100IDs(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	for count, want := range map[int]string{
-		0:   "validation error: client_id: must contain at least 1 item(s)",
+		0:   "validation error: clientId: must contain at least 1 item(s)",
 		1:   "",
 		100: "",
-		101: "validation errors:\n - client_id: must contain no more than 100 items",
+		101: "validation error: clientId: must contain no more than 100 items",
 	} {
 		t.Run(fmt.Sprint(count, " ids"), func(t *testing.T) {
 			request := &apiv1.GetPublicClientsRequest{}

@@ -105,7 +105,7 @@ func TestUpdateClient_WithMaskClearsUnsetFields(t *testing.T) {
 			delete(body, f.field)
 			body["updateMask"] = f.field
 			if f.required {
-				u.wantRefused(t, body, "update_mask", fmt.Sprintf("%q is named but not set, and may not be empty", snake(f.field)))
+				u.wantRefused(t, body, "update_mask", fmt.Sprintf("%q is named but not set, and may not be empty", f.field))
 				return
 			}
 			u.wantChange(t, body, map[string]any{f.field: f.cleared()})

@@ -135,6 +135,13 @@ func seeds(f *testing.F, clientID, secret string) []fuzzed {
 		{reflection, grpcType, "", frame(0, []byte{0x3a, 0x00})},
 		{servertest.ClientsPath + "UpdateClient", "application/json", "", []byte(`{"clientId": "` + clientID + `", "updateMask": "name,logoUrl"}`)},
 	}
+	for _, body := range []string{
+		`{"clientId": [], "client_id": {}, "clientID": null, "updateMask": "redirect_uri,", "allowedDelegators": ["\ud800", 1]}`,
+		`{"applicationBindings": [{"applicationId": 0, "config": {"jsonConfig": {"a": [9007199254740993, 1e400, {"a": 1, "a": 2}]}}}, null]}`,
+		`{"applicationBindings": [{"applicationId": "a", "config": {"jsonConfig": {"a": [1e17, {"b": -1.5e300}]}}}]}`,
+	} {
+		found = append(found, fuzzed{servertest.ClientsPath + "UpdateClient", "application/json", "", []byte(body)})
+	}
 	for _, o := range servertest.Operations(f) {
 		message, text := marshal(f, o.Request(f, clientID, secret)), o.JSON(f, clientID, secret)
 		found = append(found,

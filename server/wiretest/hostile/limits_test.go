@@ -87,7 +87,7 @@ func TestLimits_ListsOf100(t *testing.T) {
 		request := o.Request(t, "550e8400-e29b-41d4-a716-446655440000", "secret")
 		eachList(request, "", func(path string, list protoreflect.List) {
 			lists++
-			tooLong := "validation errors:\n - " + path + ": must contain no more than 100 items"
+			tooLong := "validation error: " + path + ": must contain no more than 100 items"
 			for _, length := range []int{100, 101, 20000} {
 				for list.Len() < length {
 					list.Append(list.NewElement())

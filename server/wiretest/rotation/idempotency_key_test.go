@@ -14,7 +14,7 @@ import (
 )
 
 // badKey is what a caller reads whose key is none.
-const badKey = "validation errors:\n - Idempotency-Key: must be 1 to 255 characters of printable ASCII"
+const badKey = "validation error: Idempotency-Key: must be 1 to 255 characters of printable ASCII"
 
 func TestIdempotencyKey_Syntax(t *testing.T) {
 	s := servertest.Start(t)
