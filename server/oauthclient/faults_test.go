@@ -16,7 +16,6 @@ import (
 	"clientsd/ent"
 	"clientsd/server/database"
 	"clientsd/server/oauthclient"
-	"clientsd/server/secret"
 	"clientsd/server/servertest/storagetest"
 	"clientsd/server/tx"
 )
@@ -165,7 +164,7 @@ func (w world) stored(t *testing.T) []string {
 // needs; they are made in any order.
 func (w world) faultyCalls(t *testing.T) map[string]func(context.Context) error {
 	t.Helper()
-	clients := map[string]uuid.UUID{}
+	clients, verified := map[string]uuid.UUID{}, w.create(t, input())
 	for _, name := range []string{"rotated", "keyed", "repeated", "overlapping", "revoked", "updated", "with a logo", "deleted", "read"} {
 		clients[name] = w.create(t, input()).ID
 	}
@@ -239,7 +238,7 @@ func (w world) faultyCalls(t *testing.T) map[string]func(context.Context) error 
 			return err
 		},
 		"Verify": func(ctx context.Context) error {
-			_, err := w.Verify(ctx, acme, clients["read"], secret.Generate("").Reveal())
+			_, err := w.Verify(ctx, acme, verified.ID, verified.Secret.Reveal())
 			return err
 		},
 		"OldestSecret": func(ctx context.Context) error { _, err := w.OldestSecret(ctx); return err },
