@@ -485,7 +485,8 @@ type ApplicationBindingConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The settings: any JSON object. The registry stores it and does not read it.
 	// Absent: no settings. Refused are NaN and the infinities, which JSON does not
-	// have, and objects nested deeper than 32 levels.
+	// have, objects nested deeper than 32 levels and, in the text of JSON, numbers
+	// beyond ±2^53, which would lose digits.
 	JsonConfig    *structpb.Struct `protobuf:"bytes,1,opt,name=json_config,json=jsonConfig,proto3" json:"json_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
