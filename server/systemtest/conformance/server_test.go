@@ -39,7 +39,7 @@ func serveSuite(t *testing.T) {
 		t.Fatalf("read from the runner: %v", err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	server, err := transport.NewHTTPServer(handler(t, int64(want.GetMessageReceiveLimit()), log), log)
+	server, err := transport.NewHTTPServer(handler(t, int64(want.GetMessageReceiveLimit()), log), time.Minute, log)
 	if err != nil {
 		t.Fatal(err)
 	}
