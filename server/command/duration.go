@@ -5,18 +5,25 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 )
 
+// negative matches a number, which no flag is called.
+var negative = regexp.MustCompile(`^-[\d.]`)
+
 // WithDays returns the option by which every flag that is a duration also
-// understands days: 30d, 1d12h.
+// understands days, 30d or 1d12h, and a negative one behind a space, which would
+// otherwise be taken for another flag.
 func WithDays() kong.Option {
 	return kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
-		var text string
-		if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		text, _ := ctx.Scan.Peek().Value.(string) // empty at the end of the line
+		if negative.MatchString(text) {
+			ctx.Scan.Pop()
+		} else if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
 			return err
 		}
 		d, err := parseDuration(text)
@@ -65,4 +72,12 @@ func addDays(days, rest string) (time.Duration, error) {
 		return sum, nil
 	}
 	return 0, errors.New("too long")
+}
+
+// positive refuses a flag that must be more than zero.
+func positive[T int | time.Duration](flag string, value T) error {
+	if value <= 0 {
+		return fmt.Errorf("%s %v: must be more than zero", flag, value)
+	}
+	return nil
 }

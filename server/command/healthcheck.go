@@ -27,6 +27,9 @@ Example:
     clientsd healthcheck --url http://127.0.0.1:8080`
 }
 
+// Validate refuses a time in which nothing can be answered.
+func (c Healthcheck) Validate() error { return positive("--healthcheck-timeout", c.Timeout) }
+
 // Run fails unless the service answers that it is ready.
 func (c Healthcheck) Run(env *Environment) error {
 	ctx, cancel := context.WithTimeout(env.Context, c.Timeout)

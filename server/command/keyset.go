@@ -21,9 +21,9 @@ type Keyset struct {
 func (Keyset) Help() string {
 	return `To replace the key that seals the secrets:
 
-    clientsd keyset rotate    then back up the keyset: new secrets need the new key
-    clientsd keyset rekey     may be interrupted and started again
-    clientsd keyset prune     keep the old keyset for old backups of the database
+    clientsd keyset rotate   # then back up the keyset, with the new key
+    clientsd keyset rekey    # may be interrupted and started again
+    clientsd keyset prune    # keep the old keyset for old backups
 
 All commands work while servers run. A running server follows the keyset file. Run them as the user of the server or as root: the file keeps its owner, group and mode.`
 }

@@ -14,9 +14,9 @@ import (
 
 const description = `clientsd keeps OAuth clients and rotates their secrets.
 
-    clientsd demo                    see a rotation over the wire
-    clientsd serve                   run the service
-    clientsd token --scope SCOPES    get a token for it
+    clientsd demo                               # see a rotation over the wire
+    clientsd serve                              # run the service
+    clientsd token --scope oauth:clients:read   # get a token for it
 
 Each flag also has an environment variable: CLIENTSD_DATA_DIR for --data-dir. Write durations like 90s, 12h or 30d.`
 

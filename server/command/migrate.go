@@ -20,7 +20,8 @@ On SQLite, serve does the same when it starts. Run migrate to see that a migrati
 Examples:
 
     clientsd migrate --data-dir ./clientsd-data
-    CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd clientsd migrate --keyset keyset.json`
+    CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd \
+      clientsd migrate --keyset keyset.json`
 }
 
 // Run migrates. It creates neither a database nor a keyset. In an empty PostgreSQL

@@ -19,17 +19,17 @@ type Restore struct {
 func (Restore) Help() string {
 	return `Restores a backup in the place of a lost database. Put the keyset in its place first. Checks that the backup is complete and fits the keyset. Never replaces a database: stop its server, and move the database away with its -wal and -shm files.
 
+Example:
+
+    cp -p /another/place/keyset.json ./clientsd-data/
+    clientsd restore /backups/clientsd-2026-11-21.db --data-dir ./clientsd-data
+
 A restored database is back at the time of its backup. Secrets that were rotated since, perhaps because they leaked, would be valid again. So no server serves the database until an operator accepts it. List the clients first, and compare them with the old database if you still have it. Then start the server once with --accept-rollback, and rotate the secrets that need it:
 
     clientsd rollback list
     clientsd serve --accept-rollback
 
-Accepting ends the overlap of each previous secret, and adds 1,000,000 to the version of each secret, so that no version names two secrets. Each client gets an event. A repeated call with an idempotency key from before the restore is answered SUPERSEDED.
-
-Example:
-
-    cp -p /another/place/keyset.json ./clientsd-data/
-    clientsd restore /backups/clientsd-2026-11-21.db --data-dir ./clientsd-data`
+Accepting ends the overlap of each previous secret, and adds 1,000,000 to the version of each secret, so that no version names two secrets. Each client gets an event. A repeated call with an idempotency key from before the restore is answered SUPERSEDED.`
 }
 
 // Run restores the backup, and prints the next steps.

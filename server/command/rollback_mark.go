@@ -25,7 +25,8 @@ A server reads the mark only when it starts: stop all servers before the restore
 
 Examples:
 
-    CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd clientsd rollback mark --taken-at 2026-11-21T20:34:38Z
+    CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd \
+      clientsd rollback mark --taken-at 2026-11-21T20:34:38Z
     clientsd rollback mark --data-dir ./clientsd-data`
 }
 

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"cmp"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -30,7 +32,7 @@ type Serve struct {
 
 	API              []string      `sep:"," default:"xeonr,zitadel,vigilo" enum:"xeonr,zitadel,vigilo" aliases:"face" env:"CLIENTSD_API,CLIENTSD_FACE" help:"APIs to serve: ${enum}. May repeat ($$${env})."`
 	SecretPrefix     string        `default:"sk_live_" help:"Prefix of new secrets: up to 32 letters, digits and _."`
-	MaxSecretOverlap time.Duration `default:"30d" help:"Longest time that a rotation may keep the previous secret valid. Negative: never. Until then, another rotation with an overlap is refused unless it sets replacePrevious."`
+	MaxSecretOverlap time.Duration `default:"30d" help:"Longest time that a rotation may keep the previous secret valid; 0 or less: never. Until its end, another rotation with an overlap is refused unless it sets replacePrevious."`
 	EventRetention   time.Duration `default:"0s" help:"How long to keep events, such as 90d, and at least 1d. The events that issued a client's current secret and the one before it are always kept. 0s: keep all for ever."`
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Allow calls from web pages of this origin; * allows all. May repeat."`
 	Timeout          time.Duration `default:"4s" help:"Deadline of a call that sets none, at most 60s. A deadline that a caller sets counts up to 60s."`
@@ -90,12 +92,32 @@ Examples:
 
     clientsd serve
     clientsd serve --addr 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
-    clientsd serve --issuer https://login.example.com --audience https://clients.example.com
-    clientsd serve --issuer https://acme.eu.auth0.com/ --audience https://clients.example.com --scope-claim permissions
-    clientsd serve --addr 0.0.0.0:8080 --allow-plaintext --trusted-proxy 10.0.0.0/8
+    clientsd serve --issuer https://login.example.com \
+      --audience https://clients.example.com
+    clientsd serve --issuer https://acme.eu.auth0.com/ \
+      --audience https://clients.example.com --scope-claim permissions
+    clientsd serve --addr 0.0.0.0:8080 --allow-plaintext \
+      --trusted-proxy 10.0.0.0/8
     CLIENTSD_ADDR=127.0.0.1:9090 CLIENTSD_LOG_FORMAT=json clientsd serve
-    OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 clientsd serve --metrics-addr 127.0.0.1:9464
-    CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd clientsd serve --keyset keyset.json`
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 \
+      clientsd serve --metrics-addr 127.0.0.1:9464
+    CLIENTSD_DATABASE_URL=postgres://clientsd@db.example.com/clientsd \
+      clientsd serve --keyset keyset.json`
+}
+
+// Validate refuses a bound of zero, which for the server would be its default.
+func (c Serve) Validate() error {
+	return errors.Join(
+		positive("--timeout", c.Timeout),
+		positive("--failure-rate", c.FailureRate),
+		positive("--max-in-flight", c.MaxInFlight),
+		positive("--drain-timeout", c.DrainTimeout),
+		positive("--idle-timeout", c.IdleTimeout),
+		positive("--database-max-connections", c.DatabaseMaxConnections),
+		positive("--database-connection-lifetime", c.DatabaseConnectionLifetime),
+		positive("--statement-timeout", c.StatementTimeout),
+		positive("--lock-timeout", c.LockTimeout),
+	)
 }
 
 // Run serves until the environment's context ends.
@@ -131,7 +153,7 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		Storage:             c.storage(),
 		SecretPrefix:        c.SecretPrefix,
 		SecretReadScope:     c.SecretReadScope,
-		MaxSecretOverlap:    c.MaxSecretOverlap,
+		MaxSecretOverlap:    cmp.Or(c.MaxSecretOverlap, -1), // of the server, zero is the default
 		EventRetention:      c.EventRetention,
 		RequireOrganisation: c.RequireOrganisation,
 		APIs:                c.API,

@@ -41,19 +41,29 @@ The database records who has minted which token: docs/operations.md says how to 
 Scopes:
 
     oauth:clients:read     see clients, never their secrets
-    oauth:clients:manage   create, change, delete and rotate clients, and receive their secrets
+    oauth:clients:manage   create, change, delete, rotate; receive secrets
     oauth:clients:rotate   rotate secrets and receive the new ones, nothing else
     oauth:clients:rotate:self
                            the same for the client of --client-id only
     oauth:clients:verify   ask whether a secret is valid
-    admin                  mark clients as verified, and act in other organisations on ZITADEL's API
+    admin                  mark clients as verified; with ZITADEL's API act in
+                           other organisations
     project.app.write      rotate on ZITADEL's API
     client:manage          rotate on Vigilo's API
 
 Examples:
 
     clientsd token --scope oauth:clients:verify --ttl 5m
-    TOKEN=$(clientsd token --data-dir ./clientsd-data --scope "oauth:clients:manage oauth:clients:read" --organisation acme)`
+    TOKEN=$(clientsd token --data-dir ./clientsd-data --organisation acme \
+      --scope "oauth:clients:manage oauth:clients:read")`
+}
+
+// Validate refuses a lifetime out of range.
+func (c Token) Validate() error {
+	if c.TTL < time.Second || c.TTL > issuer.MaxTTL {
+		return fmt.Errorf("--ttl %v: must be 1s to 30d", c.TTL)
+	}
+	return nil
 }
 
 // Run prints a token to standard output.

@@ -31,6 +31,9 @@ const (
 
 	// version is the version that the program says it has.
 	version = "1.2.3"
+
+	day  = 24 * time.Hour
+	year = 365 * day
 )
 
 func TestMain(m *testing.M) {
