@@ -9,11 +9,14 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 
 	"golang.org/x/term"
@@ -30,6 +33,27 @@ type Environment struct {
 	Stdout, Stderr io.Writer
 	// Version is the version of the binary.
 	Version string
+	// Program is how to call the binary from any folder. Empty: clientsd.
+	Program string
+	// Warnings are about the environment. Commands that log log them.
+	Warnings []string
+}
+
+// program returns how to call the binary from any folder: one that is named with its
+// folder is not found without it.
+func program(name string) string {
+	if !strings.ContainsRune(name, filepath.Separator) {
+		return name
+	}
+	return absolute(name)
+}
+
+// absolute returns path as it is if the working directory is not known.
+func absolute(path string) string {
+	if found, err := filepath.Abs(path); err == nil {
+		return found
+	}
+	return path
 }
 
 // dataFlags say where the data is. Several commands share them.
@@ -43,27 +67,45 @@ func (f dataFlags) storage(create bool) storage.Config {
 	return storage.Config{
 		Dir:           f.DataDir,
 		KeysetFile:    f.Keyset,
-		KeysetContent: os.Getenv("CLIENTSD_KEYSET"), // no flag: it would show in the process list
+		KeysetContent: os.Getenv(keysetVariable),
 		Create:        create,
 		Postgres:      database.Postgres{URL: f.DatabaseURL},
 	}
 }
 
-// command returns how to call another command on the same data. A URL may hold a
-// password, so the result never holds the URL. If the URL came from the environment,
-// the other command finds it there.
-func (f dataFlags) command(words ...string) string {
-	words = append([]string{"clientsd"}, words...)
-	switch {
+// command returns how to call another command on the same data, as commandLine
+// does. It never holds a password: a URL that has one stays where it is, in the
+// environment, or is shown without it.
+func (f dataFlags) command(env *Environment, words ...string) string {
+	switch shown, hasPassword := f.DatabaseURL.WithoutPassword(); {
 	case f.DatabaseURL == "":
-		words = append(words, "--data-dir", f.DataDir)
-	case os.Getenv("CLIENTSD_DATABASE_URL") == "":
-		words = append(words, "--database-url URL")
+		words = append(words, "--data-dir", absolute(f.DataDir))
+	case !hasPassword || os.Getenv(databaseVariable) != string(f.DatabaseURL):
+		words = append(words, "--database-url", shown)
 	}
 	if f.Keyset != "" {
-		words = append(words, "--keyset", f.Keyset)
+		words = append(words, "--keyset", absolute(f.Keyset))
+	}
+	return commandLine(env, words...)
+}
+
+// commandLine returns a call of this binary to paste into any shell.
+func commandLine(env *Environment, words ...string) string {
+	words = append([]string{cmp.Or(env.Program, "clientsd")}, words...)
+	for i, word := range words {
+		words[i] = quote(word)
 	}
 	return strings.Join(words, " ")
+}
+
+var plainWord = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
+
+// quote quotes a word for a shell. Single quotes are not escaped in the log.
+func quote(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // logFlags say how a command logs.
@@ -79,10 +121,24 @@ func (f logFlags) logger(env *Environment) (*slog.Logger, error) {
 		return nil, fmt.Errorf("--log-level: %w", err)
 	}
 	options := &slog.HandlerOptions{Level: level}
-	if f.LogFormat == "text" || f.LogFormat == "auto" && isTerminal(env.Stderr) {
+	if f.isText(env) {
 		return slog.New(slog.NewTextHandler(env.Stderr, options)), nil
 	}
 	return slog.New(slog.NewJSONHandler(env.Stderr, options)), nil
+}
+
+func (f logFlags) isText(env *Environment) bool {
+	return f.LogFormat == "text" || f.LogFormat == "auto" && isTerminal(env.Stderr)
+}
+
+// hint logs a command to paste. On a terminal it stands on a line of its own, without
+// the quotes and escapes of the log.
+func (f logFlags) hint(env *Environment, log *slog.Logger, text, command string) {
+	if f.isText(env) && isTerminal(env.Stderr) && log.Enabled(env.Context, slog.LevelInfo) {
+		_, _ = fmt.Fprintf(env.Stderr, "\n%s:\n\n    %s\n\n", text, command) // a hint
+		return
+	}
+	log.InfoContext(env.Context, text, "command", command)
 }
 
 func isTerminal(w io.Writer) bool {

@@ -51,6 +51,6 @@ func (c Restore) Run(env *Environment) error {
 	_, err = fmt.Fprintf(env.Stdout, "%s: restored from %s\n"+
 		"secrets that were rotated since would be valid again, of up to %d clients; see them, then accept it once:\n\n"+
 		"    %s\n    %s --accept-rollback\n",
-		config.DatabasePath(), created.Mark, created.Clients, c.command("rollback", "list"), c.command("serve"))
+		config.DatabasePath(), created.Mark, created.Clients, c.command(env, "rollback", "list"), c.command(env, "serve"))
 	return err
 }

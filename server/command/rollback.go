@@ -40,7 +40,7 @@ func (f dataFlags) showRestored(env *Environment, err error) {
 		_ = printClient(env.Stderr, client) // as above
 	}
 	if more := restored.Clients - len(restored.First); more > 0 {
-		_, _ = fmt.Fprintf(env.Stderr, "and %d more: %s\n", more, f.command("rollback", "list")) // as above
+		_, _ = fmt.Fprintf(env.Stderr, "and %d more: %s\n", more, f.command(env, "rollback", "list")) // as above
 	}
 }
 

@@ -36,7 +36,7 @@ func (c RollbackMark) Run(env *Environment) error {
 		if err := storage.MarkRestored(env.Context, db.Transact, c.TakenAt); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(env.Stdout, "%s is marked as restored: see %s\n", db.Name(), c.command("rollback", "list"))
+		_, err := fmt.Fprintf(env.Stdout, "%s is marked as restored: see %s\n", db.Name(), c.command(env, "rollback", "list"))
 		return err
 	})
 }

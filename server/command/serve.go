@@ -126,6 +126,9 @@ func (c Serve) Run(env *Environment) error {
 	if err != nil {
 		return err
 	}
+	for _, warning := range env.Warnings {
+		log.Warn(warning)
+	}
 	config := c.config(log)
 	if config.Issuers, config.Audience, err = c.trusted(); err != nil {
 		return err
@@ -137,7 +140,7 @@ func (c Serve) Run(env *Environment) error {
 		return err
 	}
 	announceRestored(env.Context, log, s.Storage().Restored, c.AcceptRollback)
-	c.announce(log, s)
+	c.announce(env, log, s)
 	err = s.Run(env.Context)
 	log.Info("stopped")
 	return err
@@ -173,7 +176,7 @@ func (c Serve) config(log *slog.Logger) server.Config {
 }
 
 // announce logs what an operator must know about this start.
-func (c Serve) announce(log *slog.Logger, s *server.Server) {
+func (c Serve) announce(env *Environment, log *slog.Logger, s *server.Server) {
 	opened := s.Storage()
 	if opened.Created {
 		log.Info("created a new database; back it up, and its keyset in another place: without the keyset no secret can be shown again",
@@ -188,12 +191,36 @@ func (c Serve) announce(log *slog.Logger, s *server.Server) {
 	if scope := c.SecretReadScope; scope != "" && !slices.Contains(auth.Scopes(), scope) {
 		log.Warn("no other rule than that of GetClient knows the scope of --secret-read-scope"+nearest.DidYouMean(scope, auth.Scopes()), "scope", scope)
 	}
-	if len(c.Issuer) == 0 {
-		log.Info("accepting tokens of the built-in issuer only; mint one with",
-			"command", c.command("token")+` --scope "oauth:clients:manage oauth:clients:read"`)
-	}
 	if url := s.MetricsURL(); url != "" {
 		log.Info("serving metrics", "metrics_url", url)
 	}
-	log.Info("serving", "url", s.URL())
+	log.Info("serving", "url", s.URL(), "version", env.Version, "database", opened.DB.Name(), "clients", countClients(env, log, opened))
+	if len(c.Issuer) == 0 {
+		c.hint(env, log, "accepting tokens of the built-in issuer only; mint one with", c.tokenCommand(env))
+	} else {
+		c.hint(env, log, "accepting tokens of --issuer only; ask if its keys are loaded with", commandLine(env, "healthcheck", "--url", s.URL()))
+	}
+}
+
+// tokenCommand returns how to mint a token that this server accepts.
+func (c Serve) tokenCommand(env *Environment) string {
+	words := []string{"token", "--scope", auth.ScopeManage + " " + auth.ScopeRead}
+	if len(c.Audience) > 0 {
+		words = append(words, "--audience", c.Audience[0])
+	}
+	if c.RequireOrganisation {
+		words = append(words, "--organisation", auth.DefaultOrganisation)
+	}
+	return c.command(env, words...)
+}
+
+// countClients returns -1 if the clients cannot be counted, which is no reason not
+// to serve them.
+func countClients(env *Environment, log *slog.Logger, opened *storage.Storage) int {
+	clients, err := opened.DB.Read.OAuthClient.Query().Count(env.Context)
+	if err != nil {
+		log.Warn("cannot count the clients", "error", err)
+		return -1
+	}
+	return clients
 }

@@ -28,6 +28,15 @@ func (URL) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // LogValue keeps the password out of logs.
 func (URL) LogValue() slog.Value { return slog.StringValue(redacted) }
 
+// WithoutPassword returns the URL as it may be shown, and whether it has a password.
+func (u URL) WithoutPassword() (shown string, hasPassword bool) {
+	parts, err := u.split()
+	if err != nil {
+		return redacted, true
+	}
+	return parts.withoutPassword(), parts.hasPassword
+}
+
 // What is wrong with a URL, where saying more could show a part of the password.
 var (
 	errNotURL         = errors.New("--database-url: must be a URL such as postgres://clientsd@db.example.com/clientsd?sslmode=verify-full")
@@ -58,6 +67,7 @@ func (u URL) parse() (*pgx.ConnConfig, error) {
 type urlParts struct {
 	user, address string
 	parameters    url.Values
+	hasPassword   bool
 }
 
 func (u URL) split() (urlParts, error) {
@@ -67,7 +77,7 @@ func (u URL) split() (urlParts, error) {
 	}
 	var parts urlParts
 	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
-		parts.user, _, _ = strings.Cut(rest[:i], ":")
+		parts.user, _, parts.hasPassword = strings.Cut(rest[:i], ":")
 		rest = rest[i+1:]
 	}
 	// An @ that is left may be the end of a password with a slash in it.
@@ -80,6 +90,7 @@ func (u URL) split() (urlParts, error) {
 		return urlParts{}, errEncoding
 	}
 	parts.address, parts.parameters = address, parameters
+	parts.hasPassword = parts.hasPassword || parameters.Has("password") || parameters.Has("sslpassword")
 	return parts, nil
 }
 
@@ -106,7 +117,14 @@ func (p urlParts) withoutPassword() string {
 			shown[name] = values
 		}
 	}
-	return "postgres://" + p.user + "@" + p.address + "?" + shown.Encode()
+	text := p.address
+	if p.user != "" {
+		text = p.user + "@" + text
+	}
+	if len(shown) > 0 {
+		text += "?" + shown.Encode()
+	}
+	return "postgres://" + text
 }
 
 // refuse returns an error for a parameter that would undo what this package sees to.

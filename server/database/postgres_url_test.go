@@ -126,3 +126,26 @@ func TestURL_IsRedacted(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestURL_WithoutPassword(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[database.URL]string{
+		"postgres://db/clientsd":                                   "postgres://db/clientsd",
+		"postgresql://me@db:5432/clientsd":                         "postgres://me@db:5432/clientsd",
+		"postgres://me@one,two/clientsd?sslmode=disable":           "postgres://me@one,two/clientsd?sslmode=disable",
+		"postgres://me:s3cr3t@db/clientsd":                         "postgres://me@db/clientsd hidden",
+		"postgres://me:@db/clientsd":                               "postgres://me@db/clientsd hidden",
+		"postgres:///clientsd?host=/run&password=s3cr3t":           "postgres:///clientsd?host=%2Frun hidden",
+		"postgres://db/clientsd?sslpassword=s3cr3t&sslmode=prefer": "postgres://db/clientsd?sslmode=prefer hidden",
+		"postgres://me:12/s3cr3t@db/clientsd":                      "[redacted] hidden",
+		"mysql://me:s3cr3t@db/clientsd":                            "[redacted] hidden",
+	} {
+		got, hidden := url.WithoutPassword()
+		if hidden {
+			got += " hidden"
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

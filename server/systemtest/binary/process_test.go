@@ -79,16 +79,27 @@ func startServe(t *testing.T, dir string, cmd *exec.Cmd) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // in case the test has failed before its end
-	p := &process{Server: &servertest.Server{Dir: dir}, cmd: cmd}
-	for logs := json.NewDecoder(stderr); p.URL == ""; {
+	p := &process{Server: &servertest.Server{Dir: dir, Logs: &servertest.Logs{}}, cmd: cmd}
+	kept := io.TeeReader(stderr, p.Logs)
+	for logs := json.NewDecoder(kept); p.URL == ""; {
 		var line struct{ Msg, URL string }
 		if err := logs.Decode(&line); err != nil {
 			t.Fatal(err)
 		}
 		p.URL = line.URL
 	}
-	go io.Copy(io.Discard, stderr) //nolint:errcheck // ends with the process
+	go io.Copy(io.Discard, kept) //nolint:errcheck // ends with the process
 	return p
+}
+
+// waitForLog waits until the process has logged a text so many times.
+func (p *process) waitForLog(t *testing.T, text string, times int) {
+	t.Helper()
+	for until := time.Now().Add(10 * time.Second); strings.Count(p.Logs.String(), text) < times; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%q is not %d times in the log:\n%s", text, times, p.Logs)
+		}
+	}
 }
 
 func (p *process) clients() apiv1connect.ClientsServiceClient {
