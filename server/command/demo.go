@@ -54,6 +54,9 @@ func (c Demo) Run(env *Environment) (err error) {
 	}
 	ctx, stop := context.WithCancel(env.Context)
 	defer stop()
+	hangups, restore := catchHangups()
+	defer restore()
+	go stopWithTerminal(env, hangups, stop)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	err = c.show(ctx, env, s)

@@ -82,7 +82,7 @@ func (Serve) Help() string {
 
 With --database-url, several servers share one PostgreSQL database and one keyset. They create neither: see clientsd keyset create and clientsd migrate.
 
-The first SIGTERM or Ctrl-C lets running calls finish. A second one stops immediately.
+The first SIGTERM or Ctrl-C lets running calls finish. A second one stops immediately. The files of certificate and keyset may be replaced at any time: the server follows them, and SIGHUP makes it read them now.
 
 A flag written [ISSUER=]VALUE applies to every issuer, or only to ISSUER. Write ISSUER exactly as in --issuer. Commas separate values. docs/issuers.md has the flags for Keycloak, Auth0, Okta, Entra ID, ZITADEL, Hydra, Cognito and GitHub Actions.
 
@@ -122,6 +122,8 @@ func (c Serve) Validate() error {
 
 // Run serves until the environment's context ends.
 func (c Serve) Run(env *Environment) error {
+	hangups, stop := catchHangups()
+	defer stop()
 	log, err := c.logger(env)
 	if err != nil {
 		return err
@@ -141,6 +143,7 @@ func (c Serve) Run(env *Environment) error {
 	}
 	announceRestored(env.Context, log, s.Storage().Restored, c.AcceptRollback)
 	c.announce(env, log, s)
+	go reload(env.Context, hangups, s)
 	err = s.Run(env.Context)
 	log.Info("stopped")
 	return err
