@@ -30,17 +30,19 @@ func (r *routes) mountHealth() {
 	handler = r.stack.Open(handler)
 	r.mountOpen("", path+"Check", handler)
 	r.mountOpen("", path+"Watch", handler)
-	r.mux.Handle(path, handler)
 }
+
+// reflectionMethod is the one method of the reflection services.
+const reflectionMethod = "ServerReflectionInfo"
 
 // mountReflection lets tools such as grpcurl and buf curl find the services. What
 // they learn is in the public proto files.
 func (r *routes) mountReflection() {
 	reflector := grpcreflect.NewStaticReflector(append([]string{grpchealth.HealthV1ServiceName}, r.services()...)...)
 	path, handler := grpcreflect.NewHandlerV1(reflector, r.stack.OpenOptions())
-	r.mountOpen("", path, r.stack.Open(handler))
+	r.mountOpen("", path+reflectionMethod, r.stack.Open(handler))
 	path, handler = grpcreflect.NewHandlerV1Alpha(reflector, r.stack.OpenOptions())
-	r.mountOpen("", path, r.stack.Open(handler))
+	r.mountOpen("", path+reflectionMethod, r.stack.Open(handler))
 }
 
 // readiness returns why the server cannot work now, or an empty reason. A remark is

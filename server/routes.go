@@ -34,6 +34,7 @@ type routes struct {
 
 	mux   *http.ServeMux
 	rules auth.Rules
+	fixed []string // the paths that are served and have no variable part
 
 	zitadelREST, vigilo http.Handler // nil: switched off
 }
@@ -76,14 +77,16 @@ func (s *Server) handler() (http.Handler, error) {
 	return s.stack.Handler(routes), nil
 }
 
-// ServeHTTP passes a request on to its handler. The REST APIs come before the mux,
-// which would redirect a path with an empty segment.
+// ServeHTTP passes a request on to its handler. The mux would redirect a path with an
+// empty segment, which callers of RPCs do not follow.
 func (r *routes) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case r.vigilo != nil && vigilo.Owns(req):
 		r.vigilo.ServeHTTP(w, req)
 	case r.zitadelREST != nil && strings.HasPrefix(req.URL.Path, zitadel.RESTPrefix):
 		r.zitadelREST.ServeHTTP(w, req)
+	case !isClean(req.URL.EscapedPath()):
+		r.serveUnknown(w, req)
 	default:
 		r.mux.ServeHTTP(w, req)
 	}
@@ -104,6 +107,8 @@ func (r *routes) mount() error {
 	r.mountOpen("GET ", xeonr.LogoPattern, xeonr.ServeLogo(r.store, r.config.Log))
 	r.mountOpen("GET ", "/.well-known/jwks.json", http.HandlerFunc(r.serveJWKS))
 	r.mountOpen("GET ", "/openapi.yaml", openapi.Handler())
+	r.mux.Handle("GET /{$}", r.named(reqctx.Route{API: noAPI, Method: "/"}, http.HandlerFunc(r.serveRoot)))
+	r.mux.HandleFunc("/", r.serveUnknown)
 	r.mountHealth()
 	r.mountReflection()
 	r.telemetry.Register(unknown())
@@ -142,22 +147,24 @@ func (r *routes) mountZitadel() error {
 	return nil
 }
 
-// mountService mounts a generated handler: each procedure with its route, and
-// without one whatever else is asked for under its path.
+// mountService mounts each procedure of a generated handler with its route.
 func (r *routes) mountService(name, path string, handler http.Handler) {
 	handler = r.stack.Service(handler)
 	for procedure := range r.rules {
 		if strings.HasPrefix(procedure, path) {
 			route := reqctx.Route{API: name, Method: procedure[1:], Rotates: rotates(procedure)}
 			r.mux.Handle(procedure, r.named(route, handler))
+			r.fixed = append(r.fixed, procedure)
 		}
 	}
-	r.mux.Handle(path, handler)
 }
 
 // mountOpen mounts a handler that belongs to no API.
 func (r *routes) mountOpen(method, path string, handler http.Handler) {
 	r.mux.Handle(method+path, r.named(reqctx.Route{API: noAPI, Method: path}, handler))
+	if !strings.Contains(path, "{") {
+		r.fixed = append(r.fixed, path)
+	}
 }
 
 // named counts the requests that come to handler under its route.

@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -35,6 +36,12 @@ func Protocols() []Protocol {
 		{Name: "gRPC-Web", options: []connect.ClientOption{connect.WithGRPCWeb()}},
 	}
 }
+
+// HTTPClient returns a client of the version of HTTP that the protocol needs.
+func (p Protocol) HTTPClient() *http.Client { return HTTPClient(p.http2) }
+
+// Options returns the options of a client that sends no token.
+func (p Protocol) Options() []connect.ClientOption { return p.options }
 
 // ConnectJSON is the protocol of tests that are not about protocols.
 var ConnectJSON = Protocols()[0]

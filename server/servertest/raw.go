@@ -79,7 +79,8 @@ func (s *Server) exchange(t testing.TB, request string, end bool) Reply {
 	if tcp, ok := conn.(*net.TCPConn); ok && end {
 		_ = tcp.CloseWrite()
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	method, _, _ := strings.Cut(request, " ")
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
 		t.Fatalf("no answer to %.200q: %v", request, err)
 	}

@@ -106,7 +106,7 @@ func (s *Stack) HandlerOptions() []connect.HandlerOption {
 // calls, the access token, the size of the body.
 func (s *Stack) Service(handler http.Handler) http.Handler {
 	authenticate := auth.Middleware(s.Gate(), s.config.Rules, s.HandlerOptions()...)
-	return s.inFlight.limit(s.refuseBusy, authenticate(s.limitBody(s.checkQuery(handler))))
+	return s.inFlight.limit(s.refuseBusy, authenticate(s.limitBody(s.checkQuery(s.explain(handler)))))
 }
 
 // REST wraps a handler that authenticates by [Stack.Gate] and answers errors
@@ -120,7 +120,7 @@ func (s *Stack) OpenOptions() connect.HandlerOption { return s.readLimits() }
 
 // Open wraps a generated handler that needs no token, such as health and
 // reflection. Only what it reads is bounded.
-func (s *Stack) Open(handler http.Handler) http.Handler { return s.limitBody(handler) }
+func (s *Stack) Open(handler http.Handler) http.Handler { return s.limitBody(s.explain(handler)) }
 
 // Handler wraps the routes with what every request passes first: its id, the
 // observers, the recovery from a panic, CORS and the security headers.

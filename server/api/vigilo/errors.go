@@ -36,6 +36,7 @@ var (
 
 // What it does not document, in the same form.
 var (
+	errPath        = failure{status: http.StatusNotFound, Code: "invalid_request", Description: "no such path: this API has POST " + Path + " only"}
 	errMethod      = failure{status: http.StatusMethodNotAllowed, Code: "invalid_request", Description: "only POST is allowed"}
 	errBody        = failure{status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "the request body is too large or breaks off"}
 	errUnavailable = failure{status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "try again later"}

@@ -50,11 +50,10 @@ type Handler struct {
 	Timeout time.Duration
 }
 
-// Owns reports whether a path belongs to this API. It looks at the path as it was
-// sent: a router would redirect a path with an empty client id.
+// Owns reports whether a path belongs to this API: all below /client/ and /clients/.
 func Owns(r *http.Request) bool {
-	_, ours := clientID(r.URL)
-	return ours
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	return first == "client" || first == "clients"
 }
 
 // ServeHTTP rotates the secret of the client that the path names.
@@ -88,10 +87,13 @@ type success struct {
 	UpdatedAt    string `json:"updated_at"`
 }
 
-// serve checks in the order method, token, scope, id, look-up: nobody learns by
+// serve checks in the order path, method, token, scope, id, look-up: nobody learns by
 // a missing scope what exists. The original documents the scope and does not
 // enforce it.
 func (h *Handler) serve(ctx context.Context, r *http.Request) (oauthclient.Record, error) {
+	if _, known := clientID(r.URL); !known {
+		return oauthclient.Record{}, errPath
+	}
 	if r.Method != http.MethodPost {
 		return oauthclient.Record{}, errMethod
 	}
@@ -127,8 +129,9 @@ func (h *Handler) rotate(ctx context.Context, r *http.Request) (oauthclient.Reco
 }
 
 // clientID returns the client that a path of this API names: empty in any of the
-// four spellings of a missing one.
-func clientID(location *url.URL) (id string, ours bool) {
+// four spellings of a missing one. It looks at the path as it was sent: a router
+// would redirect a path with an empty client id.
+func clientID(location *url.URL) (id string, known bool) {
 	parts := strings.Split(location.EscapedPath(), "/")
 	if len(parts) < 3 || parts[1] != "client" && parts[1] != "clients" || parts[len(parts)-1] != action {
 		return "", false

@@ -15,7 +15,7 @@ var (
 	errContentType = errors.New("the body must be application/json in UTF-8")
 	errEncoding    = errors.New("a compressed body is not accepted")
 	errPathText    = errors.New("the path must be UTF-8")
-	errPath        = errors.New("not found")
+	errPath        = errors.New("not found: this API has POST " + restPath + " only")
 )
 
 // httpStatus is the HTTP status that belongs to each code that can come before

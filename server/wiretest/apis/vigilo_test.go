@@ -163,28 +163,33 @@ func TestVigilo_OtherPaths(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	bearer := "Authorization: Bearer " + s.Token(t, servertest.ScopeClientManage)
+	const ours, none, notHTTP = `"error":"invalid_request","error_description":"no such path: this API has POST /clients/{client_id}/regenerate-secret only"`,
+		`"code":"unimplemented"`, "400 Bad Request"
 	for name, tt := range map[string]struct {
 		path   string
 		status int
+		words  string
 	}{
-		"a slash at the end":            {servertest.VigiloPath(id) + "/", 404},
-		"a slash at the end, and no id": {"/client/regenerate-secret/", 404},
-		"the client alone":              {"/client/" + id, 404},
-		"another action":                {"/client/" + id + "/secret", 404},
-		"two ids":                       {"/client/" + id + "/" + id + "/regenerate-secret", 404},
-		"in capitals":                   {strings.ToUpper(servertest.VigiloPath(id)), 404},
-		"another prefix":                {"/api/client/" + id + "/regenerate-secret", 404},
-		"an escape that is none":        {"/client/%zz/regenerate-secret", 400},
-		"an escape that ends":           {"/client/%2/regenerate-secret", 400},
-		// The router sends a path to its clean form, with the method and the body.
-		"two slashes in front": {"/" + servertest.VigiloPath(id), 307},
-		"up and down again":    {"/client/x/../" + id + "/regenerate-secret", 307},
+		"a slash at the end":            {servertest.VigiloPath(id) + "/", 404, ours},
+		"a slash at the end, and no id": {"/client/regenerate-secret/", 404, ours},
+		"the client alone":              {"/client/" + id, 404, ours},
+		"another action":                {"/client/" + id + "/secret", 404, ours},
+		"two ids":                       {"/client/" + id + "/" + id + "/regenerate-secret", 404, ours},
+		"up and down again":             {"/client/x/../" + id + "/regenerate-secret", 404, ours},
+		"all clients":                   {"/clients", 404, ours},
+		"in capitals":                   {strings.ToUpper(servertest.VigiloPath(id)), 404, none},
+		"another prefix":                {"/api/client/" + id + "/regenerate-secret", 404, none},
+		"two slashes in front":          {"/" + servertest.VigiloPath(id), 404, none},
+		"an escape that is none":        {"/client/%zz/regenerate-secret", 400, notHTTP},
+		"an escape that ends":           {"/client/%2/regenerate-secret", 400, notHTTP},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := s.Send(t, servertest.RawPost(tt.path, "{}", servertest.JSONType, bearer))
-			servertest.WantNoLeak(t, got)
-			if got.Status != tt.status || tt.status == 307 && got.Header.Get("Location") != servertest.VigiloPath(id) {
-				t.Errorf("got status %d, Location %q: %s", got.Status, got.Header.Get("Location"), got.Body)
+			for _, token := range []string{bearer, ""} {
+				got := s.Send(t, servertest.RawPost(tt.path, "{}", servertest.JSONType, token))
+				servertest.WantNoLeak(t, got)
+				if got.Status != tt.status || !strings.Contains(got.Body, tt.words) {
+					t.Errorf("got status %d: %s", got.Status, got.Body)
+				}
 			}
 		})
 	}

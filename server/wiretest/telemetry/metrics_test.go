@@ -171,12 +171,13 @@ func TestMetrics_OtherRequestsByPattern(t *testing.T) {
 		"/openapi.yaml":               `{api="none",code="ok",method="/openapi.yaml"}`,
 		"/.well-known/jwks.json":      `{api="none",code="ok",method="/.well-known/jwks.json"}`,
 		"/logos/x/y.png":              `{api="none",code="not_found",method="/logos/{client}/{file}"}`,
-		"/nothing":                    `{api="none",code="not_found",method="unknown"}`,
+		"/":                           `{api="none",code="ok",method="/"}`,
+		"/nothing":                    `{api="none",code="unimplemented",method="unknown"}`,
 		"/client/x/regenerate-secret": `{api="vigilo",code="unimplemented",method="/clients/{client_id}/regenerate-secret"}`,
 		"/management/v1/nothing":      `{api="zitadel",code="unauthenticated",method="/management/v1/"}`,
 
 		servertest.ClientsPath + "GetClient": `{api="xeonr",code="unauthenticated",method="xeonr.auth.api.v1.ClientsService/GetClient"}`,
-		servertest.ClientsPath + "Nothing":   `{api="none",code="unauthenticated",method="unknown"}`,
+		servertest.ClientsPath + "Nothing":   `{api="none",code="unimplemented",method="unknown"}`,
 		"/grpc.health.v1.Health/Check":       `{api="none",code="unimplemented",method="/grpc.health.v1.Health/Check"}`,
 	} {
 		s.Get(t, path)

@@ -50,7 +50,7 @@ func TestTraces_OfEveryAPI(t *testing.T) {
 		"GET /logos/{client}/{file}||clientsd.api=none|clientsd.code=not_found|http.request.method=GET|http.response.status_code=404|http.route=/logos/{client}/{file}",
 		"POST /clients/{client_id}/regenerate-secret||clientsd.api=vigilo|clientsd.code=not_found|http.request.method=POST|http.response.status_code=401|http.route=/clients/{client_id}/regenerate-secret",
 		"POST /management/v1/||clientsd.api=zitadel|clientsd.code=not_found|http.request.method=POST|http.response.status_code=404|http.route=/management/v1/",
-		"unknown||clientsd.api=none|clientsd.code=not_found|http.request.method=GET|http.response.status_code=404",
+		"unknown||clientsd.api=none|clientsd.code=unimplemented|http.request.method=GET|http.response.status_code=404",
 		"xeonr.auth.api.v1.ClientsService/GetClient|xeonr.auth.api.v1.ClientsService/GetClient|error.type=NOT_FOUND|rpc.method=xeonr.auth.api.v1.ClientsService/GetClient|rpc.response.status_code=NOT_FOUND|rpc.system.name=connectrpc",
 		"xeonr.auth.api.v1.ClientsService/GetClient||clientsd.api=xeonr|clientsd.code=not_found|http.request.method=POST|http.response.status_code=404",
 		"xeonr.auth.api.v1.ClientsService/GetPublicClients||clientsd.api=xeonr|clientsd.code=unimplemented|http.request.method=GET|http.response.status_code=415",
