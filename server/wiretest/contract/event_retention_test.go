@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
@@ -30,12 +31,14 @@ func eventLines(t *testing.T, s *servertest.Server, protocol servertest.Protocol
 }
 
 // oldHistories makes clients whose events are months old, and one new event. It
-// returns the events that each has once a server keeps events for 30 days.
-func oldHistories(t *testing.T, s *servertest.Server) (remain map[string][]string) {
+// returns the events that each has once a server keeps events for 30 days, and the
+// four secrets of the first client and the one of a deleted client.
+func oldHistories(t *testing.T, s *servertest.Server) (remain map[string][]string, secrets []string) {
 	t.Helper()
 	rotated, public, deleted := s.Create(t, servertest.Request()), s.Create(t, servertest.PublicRequest()), s.Create(t, servertest.Request())
+	secrets = []string{rotated.GetClientSecret()}
 	for range 3 {
-		s.Rotate(t, rotated.GetClientId())
+		secrets = append(secrets, s.Rotate(t, rotated.GetClientId()))
 	}
 	clients := s.ClientsService(t)
 	if _, err := clients.DeleteClient(t.Context(), &apiv1.DeleteClientRequest{ClientId: deleted.GetClientId()}); err != nil {
@@ -52,12 +55,12 @@ func oldHistories(t *testing.T, s *servertest.Server) (remain map[string][]strin
 		rotated.GetClientId(): {"secret_read 4", "secret_rotated 4", "secret_rotated 3"},
 		public.GetClientId():  nil,
 		deleted.GetClientId(): nil,
-	}
+	}, append(secrets, deleted.GetClientSecret())
 }
 
 func TestEventRetention_ListClientEvents(t *testing.T) {
 	s := servertest.Start(t)
-	remain := oldHistories(t, s)
+	remain, secrets := oldHistories(t, s)
 	s.Stop(t)
 	watched := servertest.StartWatched(t, servertest.InDir(s.Dir), func(c *server.Config) { c.EventRetention = 30 * 24 * time.Hour })
 	watched.Want(t, "clientsd_expired_rows_deleted_total", map[string]float64{`{table="client_events"}`: 5})
@@ -68,11 +71,18 @@ func TestEventRetention_ListClientEvents(t *testing.T) {
 			}
 		}
 	})
+	finder := watched.Secrets(servertest.ConnectJSON, watched.Token(t, servertest.ScopeRead, servertest.ScopeVerify))
+	for i, want := range []clientsdv1.SecretState{0, 0, clientsdv1.SecretState_SECRET_STATE_ENDED, clientsdv1.SecretState_SECRET_STATE_CURRENT, 0} {
+		found, err := finder.FindSecret(t.Context(), &clientsdv1.FindSecretRequest{Secret: secrets[i]})
+		if found.GetState() != want || (want == 0) != (connect.CodeOf(err) == connect.CodeNotFound) {
+			t.Errorf("secret %d: got %v, error %v, want %v", i+1, found.GetState(), err, want)
+		}
+	}
 }
 
 func TestEventRetention_ForEverByDefault(t *testing.T) {
 	s := servertest.Start(t)
-	remain := oldHistories(t, s)
+	remain, _ := oldHistories(t, s)
 	for id := range maps.Keys(remain) {
 		remain[id] = eventLines(t, s, servertest.ConnectJSON, id)
 	}
