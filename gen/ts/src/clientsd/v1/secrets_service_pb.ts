@@ -313,7 +313,8 @@ export const SecretsService: GenService<{
   /**
    * ListClientEvents returns what happened to a client, the newest event first.
    * The events of a client stay after the client is deleted. A client that never
-   * existed has no events.
+   * existed has no events. Old events may be missing: the operator decides how long
+   * they are kept.
    *
    * Scope: oauth:clients:read. Errors: invalid_argument for a page token that
    * was not issued for this query.
