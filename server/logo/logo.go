@@ -1,11 +1,10 @@
 // Package logo checks the image a caller uploads as a client's logo and encodes
 // it again, so that what is stored and served is never the caller's bytes.
 //
-// It owns the formats accepted, their limits, what decoding one may cost, whose
-// turn it is to decode, and the name a logo has in its URL. It knows no wire, no
-// database and no configuration, and it must not use the registry of package
-// image: each decoder is called by name, so that another import cannot add a
-// format.
+// It owns the formats accepted, their limits, what decoding one may cost, and the
+// name a logo has in its URL. It knows no wire, no database and no configuration,
+// and it must not use the registry of package image: each decoder is called by
+// name, so that another import cannot add a format.
 package logo
 
 import (
@@ -36,7 +35,7 @@ const (
 //
 // A refusal is an [*Error]. Any other error is ours to fix. A call allocates some
 // 30 MiB at most, and some 210 MiB for a lossless WebP that was built to cost
-// much. It is safe to call concurrently; [Turns] bounds the sum.
+// much. It is safe to call concurrently, but the caller must bound the sum.
 func Encode(data []byte, contentType string) ([]byte, error) {
 	if len(data) > MaxBytes {
 		return nil, tooLarge(len(data))

@@ -20,6 +20,7 @@ import (
 	"clientsd/server/logo"
 	"clientsd/server/oauthclient"
 	"clientsd/server/reqctx"
+	"clientsd/server/turns"
 )
 
 const (
@@ -37,12 +38,12 @@ type Service struct {
 
 	store *oauthclient.Store
 	logos logos
-	turns logo.Turns // to work on an image
+	turns *turns.Queue // one place to work on an image
 }
 
 // NewService returns a Service. Its logo URLs begin with url.
 func NewService(store *oauthclient.Store, url string) *Service {
-	return &Service{store: store, logos: logos{base: url}}
+	return &Service{store: store, logos: logos{base: url}, turns: turns.New(1)}
 }
 
 // RegenerateSecret rotates a client's secret.
