@@ -79,12 +79,15 @@ type Config struct {
 	// as such in a second; a burst may be ten times as many. A token that has
 	// expired is no bad token. Zero: 20.
 	FailureRate int
-	// MaxInFlight bounds the concurrent calls. Zero: 1024.
+	// MaxInFlight bounds the calls with a token that the server works on
+	// concurrently. What needs no token has a small part of that for itself. Zero:
+	// 1024.
 	MaxInFlight int
 	// ShutdownDelay is how long a stop goes on serving once /readyz says that the
 	// server is not ready, so that balancers can notice. Zero: not at all.
 	ShutdownDelay time.Duration
-	// DrainTimeout bounds how long a stop waits for running calls. Zero: 20 s.
+	// DrainTimeout bounds how long a stop waits for running calls with a token. Zero:
+	// 20 s.
 	DrainTimeout time.Duration
 	// MetricsAddr is where Prometheus finds /metrics, host:port, another address
 	// than Addr. Empty: nowhere.

@@ -15,11 +15,12 @@
 // # A call
 //
 // A request gets its id, is measured and traced, and is routed. Before a byte of
-// its body is read, net/http middleware limits the concurrent calls, verifies the
-// access token and limits the body: Connect decompresses a body before any
-// interceptor runs. Then Connect decodes the message, and the interceptors run,
-// from the outside in: the error table, the scope, the rules of the message, the
-// deadline. So the order of the checks is token, scope, rules, look-up. A missing
+// its body is read, net/http middleware verifies the access token, refuses one whose
+// scopes allow no message, and limits the body: Connect decompresses a body before
+// any interceptor runs. A call has one of the places for concurrent calls while the
+// server works on it, not while its caller is waited for. Then Connect decodes the
+// message, and the interceptors run, from the outside in: the error table, the scope,
+// the rules of the message, the deadline. So the order of the checks is token, scope, rules, look-up. A missing
 // scope does not reveal what exists, and a client of another organisation gets the
 // same answer, byte for byte, as one that does not exist.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
@@ -45,12 +46,28 @@ func (r *routes) mountReflection() {
 	r.mountOpen("", path+reflectionMethod, r.stack.Open(handler))
 }
 
+// readinessTimeout bounds a check of the readiness.
+const readinessTimeout = 4 * time.Second
+
 // readiness returns why the server cannot work now, or an empty reason. A remark is
-// for people who look at a server that can work. Only the log has the causes.
+// for people who look at a server that can work. It checks once for all who ask at
+// the same time: everybody may ask.
 func (s *Server) readiness(ctx context.Context) (reason, remark string) {
 	if s.draining.Load() {
 		return "shutting down", ""
 	}
+	found, _, _ := s.checks.Do("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readinessTimeout)
+		defer cancel()
+		reason, remark := s.checkReadiness(ctx)
+		return [2]string{reason, remark}, nil
+	})
+	answer, _ := found.([2]string)
+	return answer[0], answer[1]
+}
+
+// checkReadiness does the work of readiness. Only the log has the causes.
+func (s *Server) checkReadiness(ctx context.Context) (reason, remark string) {
 	if err := s.storage.DB.Ping(ctx); err != nil {
 		s.config.Log.ErrorContext(ctx, "not ready", "error", err)
 		return "the database does not answer", ""

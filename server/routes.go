@@ -104,9 +104,9 @@ func (r *routes) mount() error {
 	if r.serves(api.Vigilo) {
 		r.mountVigilo()
 	}
-	r.mountOpen("GET ", xeonr.LogoPattern, xeonr.ServeLogo(r.store, r.config.Log))
-	r.mountOpen("GET ", "/.well-known/jwks.json", http.HandlerFunc(r.serveJWKS))
-	r.mountOpen("GET ", "/openapi.yaml", openapi.Handler())
+	r.mountOpen("GET ", xeonr.LogoPattern, r.stack.Public(xeonr.NewLogoHandler(r.store, r.config.Log)))
+	r.mountOpen("GET ", "/.well-known/jwks.json", r.stack.Public(http.HandlerFunc(r.serveJWKS)))
+	r.mountOpen("GET ", "/openapi.yaml", r.stack.Public(openapi.Handler()))
 	r.mux.Handle("GET /{$}", r.named(reqctx.Route{API: noAPI, Method: "/"}, http.HandlerFunc(r.serveRoot)))
 	r.mux.HandleFunc("/", r.serveUnknown)
 	r.mountHealth()
@@ -136,14 +136,14 @@ func (r *routes) mountZitadel() error {
 	options := append(r.stack.HandlerOptions(), transport.IgnoreUnknownFields()) // as ZITADEL does
 	path, handler := managementv1connect.NewManagementServiceHandler(service, options...)
 	r.mountService(api.Zitadel, path, handler)
-	rest, err := zitadel.NewREST(service, transport.MessageLimit, options...)
+	rest, err := zitadel.NewREST(service, transport.MessageLimit, r.stack.CheckScope, options...)
 	if err != nil {
 		return err
 	}
 	busy := func(w http.ResponseWriter, _ *http.Request) { zitadel.WriteError(w, transport.Busy()) }
 	refuse := func(w http.ResponseWriter, _ *http.Request, err error) { zitadel.WriteError(w, auth.ConnectError(err)) }
-	guarded := auth.Guard(r.stack.Gate(), refuse)(rest)
-	r.zitadelREST = r.named(reqctx.Route{API: api.Zitadel, Method: zitadel.RESTPrefix, Rotates: true}, r.stack.REST(guarded, busy))
+	guarded := auth.Guard(r.stack.Gate(), refuse)(r.stack.REST(rest, busy))
+	r.zitadelREST = r.named(reqctx.Route{API: api.Zitadel, Method: zitadel.RESTPrefix, Rotates: true}, guarded)
 	return nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"clientsd/server/abuse"
 	"clientsd/server/auth"
 	"clientsd/server/certificate"
@@ -22,6 +24,10 @@ import (
 	"clientsd/server/telemetry"
 	"clientsd/server/transport"
 )
+
+// publicDrainTimeout bounds how long a stop waits for requests without a token. Idle
+// HTTP/2 connections need a second of it to end well.
+const publicDrainTimeout = 2 * time.Second
 
 // Server is the service, opened and bound to its address.
 type Server struct {
@@ -36,6 +42,7 @@ type Server struct {
 	failures *abuse.Failures
 	stack    *transport.Stack
 	draining atomic.Bool
+	checks   singleflight.Group // of the readiness
 
 	certificate *certificate.Certificate // nil: plain text
 	telemetry   *telemetry.Telemetry
@@ -239,17 +246,25 @@ func (s *Server) serve() (err error) {
 // drain reports on /readyz that the server is not ready, and keeps serving until
 // balancers can have noticed. Then it refuses new calls, which go to another
 // replica, while running calls finish. It stops listening last: until then somebody
-// may ask /readyz.
+// may ask /readyz. Requests without a token get only publicDrainTimeout.
 func (s *Server) drain(ctx context.Context) error {
 	s.draining.Store(true)
 	time.Sleep(s.config.ShutdownDelay)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.DrainTimeout)
 	defer cancel()
 	s.stack.Drain(ctx)
-	if err := s.http.Shutdown(ctx); err != nil {
+	publicCtx, cancel := context.WithTimeout(ctx, publicDrainTimeout)
+	defer cancel()
+	err := s.http.Shutdown(publicCtx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() == nil:
+		s.config.Log.InfoContext(ctx, "did not wait longer for requests without a token")
+		return s.http.Close()
+	default:
 		return errors.Join(fmt.Errorf("drain: calls still ran after %v: %w", s.config.DrainTimeout, err), s.http.Close())
 	}
-	return nil
 }
 
 func (s *Server) close(ctx context.Context) error {

@@ -9,7 +9,8 @@
 // Authentication is net/http middleware ([Middleware]), because connect-go
 // reads and inflates a request before any interceptor runs: without a good
 // token nothing of the body is touched. Authorisation is an interceptor
-// ([Rules.Interceptor]), because some rules depend on the message.
+// ([Rules.Interceptor]), because some rules depend on the message; a refusal
+// that depends on none comes before it is read ([Rules.CheckScope]).
 //
 // The package must not depend on storage (ent) or on the domain. What a
 // caller may see of the data, such as the clients of its organisation only, is

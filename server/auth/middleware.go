@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"net/http"
 
 	"connectrpc.com/connect"
@@ -51,6 +52,33 @@ func Guard(g Gate, refuse func(http.ResponseWriter, *http.Request, error)) func(
 				return
 			}
 			next.ServeHTTP(w, r.WithContext(WithPrincipal(r.Context(), principal)))
+		})
+	}
+}
+
+// CheckScope returns net/http middleware that refuses a call before its body is read,
+// if it would be refused with the same error whatever its message is. It leaves the
+// others to [Rules.Interceptor], and procedures without a rule. It belongs inside
+// [Middleware] and answers as that does. denied hears of each refusal.
+func (r Rules) CheckScope(
+	denied func(context.Context, *Principal, error), opts ...connect.HandlerOption,
+) func(http.Handler) http.Handler {
+	errorWriter := connect.NewErrorWriter(opts...)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			rule, known := r[req.URL.Path]
+			principal, ok := PrincipalFrom(req.Context())
+			if !known || !ok {
+				next.ServeHTTP(w, req)
+				return
+			}
+			if err := rule.checkScope(principal); err != nil {
+				denied(req.Context(), principal, err)
+				setChallenge(w.Header(), err)
+				_ = errorWriter.Write(w, req, ConnectError(err)) // the caller may have gone
+				return
+			}
+			next.ServeHTTP(w, req)
 		})
 	}
 }

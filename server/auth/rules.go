@@ -170,6 +170,14 @@ func (r Rule) opens(principal *Principal, msg any) bool {
 		principal.ClientID != "" && strings.EqualFold(r.Self(msg), principal.ClientID)
 }
 
+// checkScope returns the error of authorise if it is the same for every message.
+func (r Rule) checkScope(principal *Principal) error {
+	if r.Public || r.Also != nil || r.Self != nil && principal.ClientID != "" {
+		return nil
+	}
+	return r.authorise(principal, nil)
+}
+
 func (r Rule) authorise(principal *Principal, msg any) error {
 	if !r.opens(principal, msg) || r.And != "" && !principal.HasScope(r.And) {
 		return r.lacking(principal, msg)

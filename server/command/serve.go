@@ -37,7 +37,7 @@ type Serve struct {
 	CORSOrigin       []string      `name:"cors-origin" sep:"," placeholder:"ORIGIN" help:"Allow calls from web pages of this origin; * allows all. May repeat."`
 	Timeout          time.Duration `default:"4s" help:"Deadline of a call that sets none, at most 60s. A deadline that a caller sets counts up to 60s."`
 	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets of an organisation from an address or for a client, per second before the answer is resource_exhausted; a burst may be ten times as many. An expired token is not counted."`
-	MaxInFlight      int           `default:"1024" help:"Most concurrent calls. Further calls are answered unavailable."`
+	MaxInFlight      int           `default:"1024" help:"Most calls with a token that the server works on concurrently. Further calls are answered unavailable."`
 	ShutdownDelay    time.Duration `default:"0s" help:"How long to serve after a stop, while /readyz fails: longer than a load balancer needs to notice."`
 	DrainTimeout     time.Duration `default:"20s" help:"How long to wait for running calls after a stop."`
 

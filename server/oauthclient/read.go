@@ -7,6 +7,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
+	"clientsd/ent"
 	"clientsd/ent/clientevent"
 	"clientsd/ent/clientlogo"
 	"clientsd/ent/oauthclient"
@@ -70,14 +71,27 @@ func (s *Store) Public(ctx context.Context, ids []uuid.UUID) ([]*Client, error) 
 //
 // Errors: ErrNotFound, also when the client has another logo now.
 func (s *Store) Logo(ctx context.Context, logo Logo) ([]byte, error) {
-	row, err := s.read.ClientLogo.Query().
-		Where(
-			clientlogo.ClientID(logo.ClientID),
-			clientlogo.HasClientWith(oauthclient.LogoHash(logo.Hash)),
-		).
-		Only(ctx)
+	row, err := s.logo(logo).Only(ctx)
 	if err != nil {
 		return nil, s.toError("get logo", err)
 	}
 	return row.Png, nil
+}
+
+// LogoSize returns the size of the image that a logo URL names, in bytes, without
+// reading it.
+//
+// Errors: those of Logo.
+func (s *Store) LogoSize(ctx context.Context, logo Logo) (int64, error) {
+	size, err := s.logo(logo).Aggregate(func(from *sql.Selector) string {
+		return "length(" + from.C(clientlogo.FieldPng) + ")"
+	}).Int(ctx)
+	return int64(size), s.toError("get size of logo", err)
+}
+
+func (s *Store) logo(logo Logo) *ent.ClientLogoQuery {
+	return s.read.ClientLogo.Query().Where(
+		clientlogo.ClientID(logo.ClientID),
+		clientlogo.HasClientWith(oauthclient.LogoHash(logo.Hash)),
+	)
 }

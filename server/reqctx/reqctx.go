@@ -7,6 +7,7 @@ package reqctx
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"regexp"
 
@@ -19,6 +20,10 @@ import (
 // IDHeader carries the id of a request: in the request if the caller chose one,
 // and in every answer.
 const IDHeader = "X-Request-Id"
+
+// ErrBusy refuses a call over the bound of concurrent calls. Reading the body of a
+// request may return it.
+var ErrBusy = errors.New("too many concurrent calls, or shutting down: try again in a second")
 
 // acceptedID is what a caller may choose: nothing that could break out of a log
 // line or a header.

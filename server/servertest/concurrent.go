@@ -8,10 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"connectrpc.com/connect"
+	"github.com/google/uuid"
 
-	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
-	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/server"
 )
 
@@ -55,12 +53,36 @@ func (s *Server) RotateSlowly(t *testing.T, clientID string) *SlowCall {
 		fmt.Sprintf(`{"clientId": %q, "includeSecret": true}`, clientID))
 }
 
-// IsBusy reports whether the server refuses calls because it has too many.
-func IsBusy(t *testing.T, url string) bool {
+// Hold calls rotate, which must rotate this client, and returns when it waits for the
+// database. It has the only place of a server with OneCallAtATime then. While rotate
+// reports that the server was busy with something else, Hold calls it again. release
+// lets it go on and waits for its end.
+func (s *Server) Hold(t *testing.T, clientID string, rotate func() (busy bool)) (release func()) {
 	t.Helper()
-	clients := apiv1connect.NewClientsServiceClient(HTTPClient(false), url)
-	_, err := clients.GetPublicClients(t.Context(), &apiv1.GetPublicClientsRequest{ClientId: []string{"x"}})
-	return connect.CodeOf(err) == connect.CodeUnavailable
+	tx, err := s.Database(t).Write.Tx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.OAuthClient.UpdateOneID(uuid.MustParse(clientID)).AddRevision(0).Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for rotate() {
+		}
+	}()
+	token := s.Token(t, ScopeRead)
+	Eventually(t, "the server is busy", func() bool {
+		response, _ := s.PostJSON(t, ClientsPath+"GetClient", token, "{}")
+		return response.StatusCode == http.StatusServiceUnavailable
+	})
+	return func() {
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	}
 }
 
 // Finish sends the rest of the call and returns its answer.

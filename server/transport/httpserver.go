@@ -17,8 +17,13 @@ const (
 	maxHeaderBytes = 16 << 10
 
 	headerTimeout = 5 * time.Second
-	readTimeout   = 15 * time.Second
-	writeTimeout  = 60 * time.Second
+
+	// readTimeout and writeTimeout are for requests without a token. A call with a
+	// token gets callReadTimeout and callWriteTimeout.
+	readTimeout      = 5 * time.Second
+	writeTimeout     = 10 * time.Second
+	callReadTimeout  = 15 * time.Second
+	callWriteTimeout = 60 * time.Second
 )
 
 // NewHTTPServer returns a server that speaks HTTP/1.1 and HTTP/2 on one port,

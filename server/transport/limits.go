@@ -5,13 +5,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"clientsd/server/auth"
 	"clientsd/server/oauthclient"
 )
 
@@ -21,8 +22,16 @@ const (
 	MessageLimit = 64 << 10
 	// envelopeSlack is what gRPC's framing and gzip add to a message.
 	envelopeSlack = 1 << 10
+	// publicShare says how small the part of MaxInFlight is that each handler without
+	// a token has: four places of 1024, fewer than a database has connections.
+	publicShare = 256
 	// compressFrom is the size from which an answer is compressed, in bytes.
 	compressFrom = 4 << 10
+	// largePlaces bounds the messages over MessageLimit that are held concurrently.
+	largePlaces = 8
+	// largePatience is how long a call waits for one of them. It must be less than
+	// the readTimeout of the server, which goes on.
+	largePatience = 3 * time.Second
 	// maxListed bounds the elements of a list in a request. No message rule
 	// allows more.
 	maxListed = 100
@@ -44,68 +53,26 @@ func (s *Stack) readLimits() connect.HandlerOption {
 	})
 }
 
-// limitBody bounds the body on the wire. Connect's own limit lets it read on to
-// the end of an endless body.
-func (s *Stack) limitBody(next http.Handler) http.Handler {
+// limitLarge lets the calls with large messages wait for one of a few places before
+// their bodies are read. Organisations take turns.
+func (s *Stack) limitLarge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = requestBody{http.MaxBytesReader(unwrapWriter(w), r.Body, s.limitFor(r.URL.Path)+envelopeSlack)}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// unwrapWriter returns the writer of net/http, which ends the connection of a
-// caller who sends too much.
-func unwrapWriter(w http.ResponseWriter) http.ResponseWriter {
-	if wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
-		return wrapper.Unwrap()
-	}
-	return w
-}
-
-// errBody answers a body that breaks off, comes too slowly or is badly chunked.
-var errBody = errors.New("the body of the request cannot be read to its end")
-
-// requestBody reports a body that cannot be read as a fault of the request.
-// Connect would answer with the error of the connection, as a fault of the server.
-type requestBody struct{ io.ReadCloser }
-
-// Read passes on the end of the body and the error of a body over the limit.
-func (b requestBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	var tooLarge *http.MaxBytesError
-	if err == nil || errors.Is(err, io.EOF) || errors.As(err, &tooLarge) {
-		return n, err
-	}
-	return n, connect.NewError(connect.CodeInvalidArgument, errBody)
-}
-
-// inFlight bounds the calls that run concurrently, over all APIs together.
-type inFlight chan struct{}
-
-// limit refuses a call over the bound and asks it to come back.
-func (f inFlight) limit(refuse http.HandlerFunc, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case f <- struct{}{}:
-			defer func() { <-f }()
+		principal, ok := auth.PrincipalFrom(r.Context())
+		if !ok || s.limitFor(r.URL.Path) <= MessageLimit {
 			next.ServeHTTP(w, r)
-		default:
-			w.Header().Set("Retry-After", "1")
-			refuse(w, r)
-		}
-	})
-}
-
-// drain waits until the calls that run have finished or ctx ends. No other call
-// begins.
-func (f inFlight) drain(ctx context.Context) {
-	for range cap(f) {
-		select {
-		case f <- struct{}{}:
-		case <-ctx.Done():
 			return
 		}
-	}
+		ctx, cancel := context.WithTimeout(r.Context(), largePatience)
+		defer cancel()
+		end, err := s.large.Take(ctx, principal.Organisation)
+		if err != nil {
+			setRetry(w)
+			s.refuseBusy(w, r)
+			return
+		}
+		defer end()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // limitLists refuses a list that is too long before the message rules see it:

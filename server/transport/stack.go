@@ -11,7 +11,6 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -23,6 +22,7 @@ import (
 	"clientsd/server/abuse"
 	"clientsd/server/auth"
 	"clientsd/server/reqctx"
+	"clientsd/server/turns"
 )
 
 // Config is what a Stack works with. Fields without a default are required.
@@ -36,7 +36,8 @@ type Config struct {
 	Failures *abuse.Failures
 	// Timeout is the deadline of an RPC that brings none, at most MaxTimeout.
 	Timeout time.Duration
-	// MaxInFlight bounds the calls that run concurrently.
+	// MaxInFlight bounds the calls with a token that work concurrently. What needs no
+	// token has a small part of that for itself.
 	MaxInFlight int
 	// MessageLimits are the procedures whose messages may be larger than
 	// MessageLimit, or must be smaller, in bytes.
@@ -66,14 +67,22 @@ type Config struct {
 // A Stack wraps handlers with everything that comes before an API. It is safe for
 // concurrent use.
 type Stack struct {
-	config   Config
-	errors   *connect.ErrorWriter
-	inFlight inFlight
+	config Config
+	errors *connect.ErrorWriter
+	calls  *lane        // with a token
+	public *waits       // of requests without one
+	large  *turns.Queue // of calls with large messages
 }
 
 // NewStack returns a Stack.
 func NewStack(config Config) *Stack {
-	s := &Stack{config: config, inFlight: make(inFlight, config.MaxInFlight)}
+	s := &Stack{
+		config: config,
+		calls:  newLane(config.MaxInFlight, newWaits(4*MessageLimit*config.MaxInFlight)),
+		public: newWaits(MessageLimit * config.MaxInFlight),
+		large:  turns.New(largePlaces),
+	}
+	s.calls.body, s.calls.answer = callReadTimeout, callWriteTimeout
 	s.errors = connect.NewErrorWriter(s.HandlerOptions()...)
 	return s
 }
@@ -102,25 +111,48 @@ func (s *Stack) HandlerOptions() []connect.HandlerOption {
 }
 
 // Service wraps a generated handler, made with [Stack.HandlerOptions], with the
-// checks that come before a byte of the body is read: the bound of concurrent
-// calls, the access token, the size of the body.
+// checks that come before a byte of the body is read: the access token, its scopes,
+// the bounds of concurrent calls, the size of the body.
 func (s *Stack) Service(handler http.Handler) http.Handler {
+	handler = s.checkQuery(s.explain(handler))
+	public, calls := s.Public(handler), s.serve(s.calls, s.refuseBusy, s.limitLarge(handler))
 	authenticate := auth.Middleware(s.Gate(), s.config.Rules, s.HandlerOptions()...)
-	return s.inFlight.limit(s.refuseBusy, authenticate(s.limitBody(s.checkQuery(s.explain(handler)))))
+	return authenticate(s.CheckScope(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := auth.PrincipalFrom(r.Context()); ok {
+			calls.ServeHTTP(w, r)
+		} else {
+			public.ServeHTTP(w, r)
+		}
+	})))
 }
 
-// REST wraps a handler that authenticates by [Stack.Gate] and answers errors
-// itself. busy answers a call over the bound of concurrent calls.
+// CheckScope refuses a call before its body is read if the scopes of its token allow
+// no message.
+func (s *Stack) CheckScope(handler http.Handler) http.Handler {
+	return s.config.Rules.CheckScope(s.Denied, s.HandlerOptions()...)(handler)
+}
+
+// REST wraps a handler that answers errors itself. It must not read the body of a
+// request without a good token. busy answers a call over the bound of concurrent
+// calls.
 func (s *Stack) REST(handler http.Handler, busy http.HandlerFunc) http.Handler {
-	return s.inFlight.limit(busy, s.limitBody(handler))
+	return s.serve(s.calls, busy, handler)
 }
 
 // OpenOptions returns the options for [Stack.Open].
 func (s *Stack) OpenOptions() connect.HandlerOption { return s.readLimits() }
 
 // Open wraps a generated handler that needs no token, such as health and
-// reflection. Only what it reads is bounded.
-func (s *Stack) Open(handler http.Handler) http.Handler { return s.limitBody(s.explain(handler)) }
+// reflection.
+func (s *Stack) Open(handler http.Handler) http.Handler { return s.Public(s.explain(handler)) }
+
+// Public wraps a handler that needs no token. It has a few places of its own, so that
+// neither calls with a token nor other handlers wait for it.
+func (s *Stack) Public(handler http.Handler) http.Handler {
+	own := newLane(s.config.MaxInFlight/publicShare, s.public)
+	own.patience, own.progress = s.config.Timeout, writeTimeout
+	return s.serve(own, s.refuseBusy, handler)
+}
 
 // Handler wraps the routes with what every request passes first: its id, the
 // observers, the recovery from a panic, CORS and the security headers.
@@ -132,13 +164,12 @@ func (s *Stack) Handler(routes http.Handler) http.Handler {
 	return reqctx.Identify(s.config.Proxies, handler)
 }
 
-// Drain refuses new calls and waits until those that run have finished or ctx ends.
-func (s *Stack) Drain(ctx context.Context) { s.inFlight.drain(ctx) }
-
-var errBusy = errors.New("too many concurrent calls, or shutting down: try again in a second")
+// Drain refuses new calls with a token and waits until those that run have finished
+// or ctx ends.
+func (s *Stack) Drain(ctx context.Context) { s.calls.drain(ctx) }
 
 // Busy returns the error for a call over the bound of concurrent calls.
-func Busy() *connect.Error { return connect.NewError(connect.CodeUnavailable, errBusy) }
+func Busy() *connect.Error { return connect.NewError(connect.CodeUnavailable, reqctx.ErrBusy) }
 
 func (s *Stack) refuseBusy(w http.ResponseWriter, r *http.Request) {
 	_ = s.errors.Write(w, r, Busy()) // the caller may have gone
@@ -158,7 +189,7 @@ func (s *Stack) secureHeaders(next http.Handler) http.Handler {
 }
 
 // MaxTimeout bounds the deadline of a call. It is that of writing an answer.
-const MaxTimeout = writeTimeout
+const MaxTimeout = callWriteTimeout
 
 // deadline gives a call that has none the default, and bounds the one that its
 // caller has set. It counts from when the message is read.

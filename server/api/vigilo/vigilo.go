@@ -106,7 +106,10 @@ func (h *Handler) serve(ctx context.Context, r *http.Request) (oauthclient.Recor
 		h.Denied(ctx, principal, err)
 		return oauthclient.Record{}, err
 	}
-	if _, err := io.Copy(io.Discard, r.Body); err != nil { // it means nothing, but its size is bounded
+	switch _, err := io.Copy(io.Discard, r.Body); { // it means nothing, but its size is bounded
+	case errors.Is(err, reqctx.ErrBusy):
+		return oauthclient.Record{}, errUnavailable
+	case err != nil:
 		return oauthclient.Record{}, errBody
 	}
 	return h.rotate(auth.WithPrincipal(ctx, principal), r)

@@ -26,15 +26,18 @@ const (
 
 // NewREST returns a handler that serves the method as ZITADEL's REST API does, with
 // JSON bodies and errors that are a google.rpc.Status. It reads at most limit bytes
-// of a body. What wraps it must authenticate.
+// of a body. What wraps it must authenticate; check wraps the method itself, whose
+// path is that of the RPC.
 //
 // It is for RESTPrefix only: in front of the RPC path the transcoder would cost
 // a third of the speed, and take JSON without Connect's header for REST.
-func NewREST(service *Service, limit uint32, options ...connect.HandlerOption) (http.Handler, error) {
+func NewREST(
+	service *Service, limit uint32, check func(http.Handler) http.Handler, options ...connect.HandlerOption,
+) (http.Handler, error) {
 	options = append(slices.Clone(options), connect.WithCompression("gzip", nil, nil))
 	path, handler := managementv1connect.NewManagementServiceHandler(service, options...)
 	transcoder, err := vanguard.NewTranscoder(
-		[]*vanguard.Service{vanguard.NewService(path, handler,
+		[]*vanguard.Service{vanguard.NewService(path, check(handler),
 			vanguard.WithMaxMessageBufferBytes(limit), vanguard.WithNoTargetCompression())},
 		vanguard.WithRules(&annotations.HttpRule{
 			Selector: "zitadel.management.v1.ManagementService.RegenerateOIDCClientSecret",

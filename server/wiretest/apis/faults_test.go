@@ -100,17 +100,16 @@ func TestTooManyCalls_InWordsOfTheAPI(t *testing.T) {
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.AllAPIs...)
 	for _, path := range []string{"/client/" + id + "/regenerate-secret", servertest.ZitadelPath(servertest.Application, id)} {
-		slow := servertest.StartSlowly(t, s.URL, path, token, "{}")
+		release := s.Hold(t, id, func() bool {
+			return s.CallREST(t, http.MethodPost, path, token, "{}").Status == http.StatusServiceUnavailable
+		})
 		for _, w := range servertest.Ways() {
 			w.WantRefused(t, s, servertest.Attempt{Token: token, ClientID: id}, servertest.Refusal{Code: connect.CodeUnavailable, Message: servertest.TooManyCalls})
 		}
 		if got := s.CallREST(t, http.MethodPost, path, token, ""); got.Header.Get("Retry-After") != "1" {
 			t.Errorf("%s: got Retry-After %q", path, got.Header.Get("Retry-After"))
 		}
-		slow.Finish(t)
-		for servertest.IsBusy(t, s.URL) { // its place is free only after its answer was sent
-			time.Sleep(time.Millisecond)
-		}
+		release()
 	}
 	s.WantHistory(t, id, 3)
 	wantErrors(t, s, 0, "")

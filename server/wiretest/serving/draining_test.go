@@ -12,6 +12,7 @@ import (
 
 	apiv1 "clientsd/gen/go/xeonr/auth/api/v1"
 	"clientsd/server"
+	"clientsd/server/issuer"
 	"clientsd/server/servertest"
 	"clientsd/server/storage"
 )
@@ -19,26 +20,31 @@ import (
 func TestMaxInFlight_OneCallTooMany(t *testing.T) {
 	s := servertest.Start(t, servertest.OneCallAtATime)
 	id := s.Create(t, servertest.Request()).GetClientId()
-	slow := s.RotateSlowly(t, id)
+	var rotated *apiv1.Client
+	release := s.Hold(t, id, func() bool {
+		var err error
+		rotated, err = s.ClientsService(t).RegenerateSecret(t.Context(), servertest.RotateRequest(id))
+		return connect.CodeOf(err) == connect.CodeUnavailable
+	})
 	token := s.Token(t, servertest.All...)
 	for _, protocol := range servertest.Protocols() {
 		t.Run(protocol.Name, func(t *testing.T) {
 			_, err := s.Clients(protocol, token).GetClient(t.Context(), &apiv1.GetClientRequest{ClientId: id})
 			servertest.WantError(t, err, connect.CodeUnavailable, servertest.TooManyCalls)
+			if _, err := s.Clients(protocol, "").GetPublicClients(t.Context(), &apiv1.GetPublicClientsRequest{ClientId: []string{id}}); err != nil {
+				t.Errorf("a call that needs no token: %v", err)
+			}
 		})
 	}
 	response, _ := s.PostJSON(t, servertest.ClientsPath+"GetClient", token, `{}`)
 	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") != "1" {
 		t.Errorf("got %s, Retry-After %q", response.Status, response.Header.Get("Retry-After"))
 	}
-	if response, _ := s.Get(t, "/readyz"); response.StatusCode != http.StatusOK {
-		t.Errorf("/readyz of a busy server: got %s", response.Status)
+	if !isReady(t, s) {
+		t.Error("a busy server is not ready")
 	}
-	secret, _ := slow.Finish(t)["clientSecret"].(string)
-	for servertest.IsBusy(t, s.URL) { // its place is free only after its answer was sent
-		time.Sleep(time.Millisecond)
-	}
-	s.WantOnlySecret(t, id, 2, secret)
+	release()
+	s.WantOnlySecret(t, id, 2, rotated.GetClientSecret())
 }
 
 func isReady(t *testing.T, s *servertest.Server) bool {
@@ -103,6 +109,18 @@ func TestStop_WaitsForBalancers(t *testing.T) {
 	<-stopped
 }
 
+// Nobody can keep a server from stopping without a token.
+func TestStop_RequestsWithoutATokenHang(t *testing.T) {
+	s := servertest.StartWatched(t)
+	s.Flood(t, 10, http.MethodPost, servertest.ClientsPath+"GetPublicClients", "content-type", "application/json", "content-length", "50")
+	s.Flood(t, 10, http.MethodGet, "/openapi.yaml")
+	s.Want(t, "clientsd_calls_in_flight", map[string]float64{"": 20})
+	s.Stop(t)
+	if !strings.Contains(s.Logs.String(), "did not wait longer for requests without a token") {
+		t.Error("the server has waited for them")
+	}
+}
+
 func TestStop_CallsRunTooLong(t *testing.T) {
 	s, err := server.New(t.Context(), server.Config{
 		Addr: "127.0.0.1:0", MaxInFlight: 1, DrainTimeout: time.Nanosecond,
@@ -114,7 +132,13 @@ func TestStop_CallsRunTooLong(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx) }()
-	servertest.StartSlowly(t, s.URL(), servertest.ClientsPath+"GetPublicClients", "", `{"clientId": []}`)
+	token, err := s.Issuer().Mint(t.Context(), issuer.Grant{
+		Subject: "caller", Audience: server.DefaultAudience, Scopes: []string{servertest.ScopeRead}, TTL: time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	servertest.StartSlowly(t, s.URL(), servertest.ClientsPath+"ListClients", token, "{}")
 	stop()
 	if err := <-ended; err == nil || err.Error() != "drain: calls still ran after 1ns: context deadline exceeded" {
 		t.Errorf("got error %v", err)
