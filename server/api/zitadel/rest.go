@@ -93,6 +93,8 @@ func unacceptable(r *http.Request) (int, *connect.Error) {
 		return http.StatusUnsupportedMediaType, connect.NewError(connect.CodeInvalidArgument, errEncoding)
 	case !isJSON(r.Header.Get("Content-Type")):
 		return http.StatusUnsupportedMediaType, connect.NewError(connect.CodeInvalidArgument, errContentType)
+	case isForm(r.Header.Get("Content-Type")) && fromBrowser(r.Header):
+		return http.StatusUnsupportedMediaType, connect.NewError(connect.CodeInvalidArgument, errForm)
 	case !utf8.ValidString(r.URL.Path):
 		return http.StatusBadRequest, connect.NewError(connect.CodeInvalidArgument, errPathText)
 	default:
@@ -100,14 +102,35 @@ func unacceptable(r *http.Request) (int, *connect.Error) {
 	}
 }
 
-// isJSON also accepts no type at all: that is how an empty body comes.
+// formType is what curl and others say of any body unless they are asked to say
+// something else. ZITADEL reads it as JSON.
+const formType = "application/x-www-form-urlencoded"
+
+// isJSON reports whether a body of this type is read as JSON. It also accepts no type
+// at all: that is how an empty body comes.
 func isJSON(contentType string) bool {
 	if contentType == "" {
 		return true
 	}
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
 	charset, named := parameters["charset"]
-	return err == nil && mediaType == "application/json" && (!named || strings.EqualFold(charset, "utf-8"))
+	return err == nil && (mediaType == "application/json" || mediaType == formType) && (!named || strings.EqualFold(charset, "utf-8"))
+}
+
+func isForm(contentType string) bool {
+	mediaType, _, _ := mime.ParseMediaType(contentType) // isJSON has seen an error
+	return mediaType == formType
+}
+
+// fromBrowser reports a request with what browsers add and programs do not. A form is
+// what the page of any site can send without asking first.
+func fromBrowser(header http.Header) bool {
+	for _, name := range []string{"Cookie", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"} {
+		if len(header.Values(name)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // callersJSON reports JSON that cannot be read as a fault of the caller. The

@@ -13,6 +13,7 @@ import (
 var (
 	errMethod      = errors.New("only POST is allowed")
 	errContentType = errors.New("the body must be application/json in UTF-8")
+	errForm        = errors.New("a browser must send the body as application/json")
 	errEncoding    = errors.New("a compressed body is not accepted")
 	errPathText    = errors.New("the path must be UTF-8")
 	errPath        = errors.New("not found: this API has POST " + restPath + " only")

@@ -75,7 +75,9 @@ func TestDeniedCalls_LoggedOncePerCallerAndCounted(t *testing.T) {
 	more := len(servertest.Protocols()) - 1
 	s.PostJSON(t, rotated, weak, `{"clientId":"`+made.GetClientId()+`"}`)
 	s.CallREST(t, http.MethodPost, servertest.VigiloPath(made.GetClientId()), weak, "")
-	s.CallREST(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, made.GetClientId()), "bad", "{}")
+	for _, token := range []string{weak, "bad"} {
+		s.CallREST(t, http.MethodPost, servertest.ZitadelPath(servertest.Application, made.GetClientId()), token, "{}")
+	}
 	caller := issuerOf(t, s) + " weak"
 	wantDenials(t, s,
 		denialLine{Msg: "denied more often", Caller: here, Call: listed, Reason: servertest.MalformedToken, More: more},
@@ -86,6 +88,7 @@ func TestDeniedCalls_LoggedOncePerCallerAndCounted(t *testing.T) {
 		denialLine{Msg: "denied", Caller: here, Call: "zitadel", Reason: servertest.MalformedToken},
 		denialLine{Msg: "denied", Caller: caller, Call: listed, Reason: lacks("oauth:clients:read")},
 		denialLine{Msg: "denied", Caller: caller, Call: rotated, Reason: servertest.Denied("oauth:clients:rotate", "oauth:clients:manage").Message},
+		denialLine{Msg: "denied", Caller: caller, Call: "zitadel", Reason: servertest.Denied(servertest.ScopeAppWrite, servertest.ScopeManage).Message},
 		denialLine{Msg: "denied", Caller: caller, Call: "vigilo", Reason: lacks(servertest.ScopeClientManage)})
 }
 

@@ -86,6 +86,7 @@ func TestZITADELREST_Bodies(t *testing.T) {
 
 func TestZITADELREST_Headers(t *testing.T) {
 	typed := func(value string) []string { return []string{"Content-Type", value} }
+	const form, errBrowser = "application/x-www-form-urlencoded", "a browser must send the body as application/json"
 	testREST(t, []restCase{
 		{"JSON in UTF-8", typed("application/json; charset=utf-8"), `{}`, 200, ""},
 		{"JSON in UTF-8, in capitals", typed("Application/JSON; Charset=UTF-8"), `{}`, 200, ""},
@@ -93,7 +94,21 @@ func TestZITADELREST_Headers(t *testing.T) {
 		{"the Accept of the documentation", []string{"Accept", "application/json"}, `{}`, 200, ""},
 		{"JSON in UTF-16", typed("application/json; charset=utf-16"), `{}`, 415, "the body must be application/json in UTF-8"},
 		{"text", typed("text/plain"), `{}`, 415, "the body must be application/json in UTF-8"},
-		{"a form", typed("application/x-www-form-urlencoded"), `{}`, 415, "the body must be application/json in UTF-8"},
+		{"what curl sends by itself", typed(form), `{}`, 200, ""},
+		{"the same without a body", typed(form), ``, 200, ""},
+		{"the same in UTF-8, in capitals", typed("Application/X-WWW-Form-Urlencoded; Charset=UTF-8"), `{}`, 200, ""},
+		{"the same with the fields of a form", typed(form), `appId=other`, 400, "proto:"},
+		{"the same in UTF-16", typed(form + "; charset=utf-16"), `{}`, 415, "the body must be application/json in UTF-8"},
+		{"the same with a cookie", append(typed(form), "Cookie", "session=x"), `{}`, 415, errBrowser},
+		{"the same with an empty cookie", append(typed(form), "Cookie", ""), `{}`, 415, errBrowser},
+		{"the same from a page", append(typed(form), "Origin", "https://evil.example"), `{}`, 415, errBrowser},
+		{"the same from a page that hides its origin", append(typed(form), "Origin", "null"), `{}`, 415, errBrowser},
+		{"the same from the page of another site", append(typed(form), "Sec-Fetch-Site", "cross-site"), `{}`, 415, errBrowser},
+		{"the same from the address bar", append(typed(form), "Sec-Fetch-Site", "none"), `{}`, 415, errBrowser},
+		{"the same by a link", append(typed(form), "Sec-Fetch-Mode", "navigate"), `{}`, 415, errBrowser},
+		{"the same from a frame", append(typed(form), "Sec-Fetch-Dest", "iframe"), `{}`, 415, errBrowser},
+		{"JSON from a page", []string{"Origin", "https://console.example.com", "Sec-Fetch-Site", "cross-site", "Cookie", "session=x"}, `{}`, 200, ""},
+		{"a form with files", typed("multipart/form-data; boundary=x"), `{}`, 415, "the body must be application/json in UTF-8"},
 		{"gRPC", typed("application/grpc"), `{}`, 415, "the body must be application/json in UTF-8"},
 		{"gRPC-Web", typed("application/grpc-web+proto"), `{}`, 415, "the body must be application/json in UTF-8"},
 		{"a Connect stream", typed("application/connect+json"), `{}`, 415, "the body must be application/json in UTF-8"},
