@@ -101,6 +101,32 @@ func TestLog_DenialsThatDifferAreNotFolded(t *testing.T) {
 		"denied: trudy|/service/Method|no|0")
 }
 
+func TestLog_OfAClientWhateverTheCaller(t *testing.T) {
+	log, text := newLog()
+	guess := abuse.Denial{Client: "client-1", Call: "/service/Method", Reason: "wrong"}
+	for _, caller := range []string{"mallory", "trudy", "mallory"} {
+		log.Log(t.Context(), guess, "caller", caller, "address", "192.0.2.1")
+	}
+	log.Flush(t.Context())
+	want := []map[string]any{
+		{"msg": "denied", "client": "client-1", "call": "/service/Method", "reason": "wrong", "caller": "mallory", "address": "192.0.2.1"},
+		{"msg": "denied more often", "client": "client-1", "call": "/service/Method", "reason": "wrong", "more": 2.0},
+	}
+	var got []map[string]any
+	for line := range strings.Lines(text.String()) {
+		entry := map[string]any{}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		delete(entry, "time")
+		delete(entry, "level")
+		got = append(got, entry)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
 func TestLog_ManyKindsAreCountedTogether(t *testing.T) {
 	log, text := newLog()
 	const kinds, beyond = 1024, 500

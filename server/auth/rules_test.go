@@ -19,6 +19,7 @@ import (
 const (
 	clientsService = "/xeonr.auth.api.v1.ClientsService/"
 	verifyPath     = "/clientsd.v1.SecretsService/VerifySecret"
+	findPath       = "/clientsd.v1.SecretsService/FindSecret"
 	zitadelPath    = "/zitadel.management.v1.ManagementService/RegenerateOIDCClientSecret"
 )
 
@@ -67,7 +68,7 @@ func TestAuthorise(t *testing.T) {
 	// A row says which of these scopes, each alone, open the procedure.
 	all := []string{
 		auth.ScopeRead, auth.ScopeManage, auth.ScopeVerify, auth.ScopeAdmin, auth.ScopeRead + " " + auth.ScopeManage,
-		auth.ScopeAppWrite, auth.ScopeClientManage,
+		auth.ScopeAppWrite, auth.ScopeClientManage, auth.ScopeRead + " " + auth.ScopeVerify,
 	}
 	tests := []struct {
 		name, procedure string
@@ -80,11 +81,12 @@ func TestAuthorise(t *testing.T) {
 		{"UpdateClient", clientsService + "UpdateClient", nil, []string{all[1], all[4]}, manage},
 		{"DeleteClient", clientsService + "DeleteClient", nil, []string{all[1], all[4]}, manage},
 		{"UploadClientLogo", clientsService + "UploadClientLogo", nil, []string{all[1], all[4]}, manage},
-		{"ListClients", clientsService + "ListClients", nil, []string{all[0], all[4]}, read},
-		{"GetClient", clientsService + "GetClient", plain, []string{all[0], all[4]}, read},
+		{"ListClients", clientsService + "ListClients", nil, []string{all[0], all[4], all[7]}, read},
+		{"GetClient", clientsService + "GetClient", plain, []string{all[0], all[4], all[7]}, read},
 		{"GetClient with the secret", clientsService + "GetClient", withSecret, []string{all[4]}, both},
 		{"GetClient with an unexpected message", clientsService + "GetClient", "?", []string{all[4]}, both},
-		{"VerifySecret", verifyPath, nil, []string{all[2]}, verify},
+		{"VerifySecret", verifyPath, nil, []string{all[2], all[7]}, verify},
+		{"FindSecret", findPath, nil, []string{all[7]}, `scopes "oauth:clients:read" and "oauth:clients:verify"`},
 		{"RegenerateOIDCClientSecret", zitadelPath, nil, []string{all[1], all[4], all[5]}, `scope "project.app.write" or "oauth:clients:manage"`},
 		{"GetPublicClients", clientsService + "GetPublicClients", nil, all, ""},
 	}

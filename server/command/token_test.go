@@ -136,7 +136,7 @@ func TestScopes_AreThoseOfTheRules(t *testing.T) {
 		known[scope] = true
 	}
 	for procedure, rule := range auth.NewRules("") {
-		for _, scope := range []string{rule.Scope, rule.Or} {
+		for _, scope := range []string{rule.Scope, rule.Or, rule.And} {
 			if scope != "" && !known[scope] {
 				t.Errorf("%s: %s is not listed", procedure, scope)
 			}

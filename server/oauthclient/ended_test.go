@@ -20,6 +20,7 @@ import (
 type life struct {
 	world
 
+	config  oauthclient.Config
 	now     time.Time
 	id      uuid.UUID
 	secrets []string // by version, from 1
@@ -30,19 +31,25 @@ func newLife(t *testing.T, keyed bool) *life {
 	t.Helper()
 	l := &life{now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), secrets: []string{""}, keyed: keyed}
 	opened := storagetest.Open(t)
-	store, err := oauthclient.NewStore(oauthclient.Config{
+	l.config = oauthclient.Config{
 		Transact: opened.DB.Transact, TransactStatement: opened.DB.StatementTransactor(),
 		Classify: database.Classify, Read: opened.DB.Read,
 		Keyset: opened.Keyset, SecretPrefix: "sk_live_", MaxOverlap: 24 * time.Hour, Clock: func() time.Time { return l.now },
 		Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	l.world = world{store, opened}
+	l.world = world{newStore(t, l.config), opened}
 	record := l.create(t, input())
 	l.id, l.secrets = record.ID, append(l.secrets, record.Secret.Reveal())
 	return l
+}
+
+func newStore(t *testing.T, config oauthclient.Config) *oauthclient.Store {
+	t.Helper()
+	store, err := oauthclient.NewStore(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
 
 // rotate rotates, and lets a minute pass.

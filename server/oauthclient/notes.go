@@ -27,7 +27,7 @@ type notes struct {
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
-	pending map[noteKey]note // the last of each client and kind
+	pending map[noteKey]note // the first of each client and kind
 	running bool             // the worker
 	closed  bool
 	worker  sync.WaitGroup
@@ -38,7 +38,7 @@ type note struct {
 	noteKey
 
 	caller  Caller
-	version int64 // of the client's newest secret
+	version int64 // of the client's newest secret, or of the one that has ended
 	at      time.Time
 }
 
@@ -52,12 +52,12 @@ func newNotes(log *slog.Logger, write func(context.Context, note) error) *notes 
 	return &notes{write: write, log: log, ctx: ctx, cancel: cancel, pending: make(map[noteKey]note)}
 }
 
-// add queues a note. When too many are pending it does nothing: the next
-// verification of the same kind adds it again.
+// add queues a note, unless one of its kind is pending. When too many are pending it
+// does nothing: the next verification of the same kind adds it again.
 func (n *notes) add(seen note) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, known := n.pending[seen.noteKey]; n.closed || !known && len(n.pending) >= maxPendingNotes {
+	if _, known := n.pending[seen.noteKey]; known || n.closed || len(n.pending) >= maxPendingNotes {
 		return
 	}
 	n.pending[seen.noteKey] = seen

@@ -53,6 +53,36 @@ func TestDigestOf_DiffersFromOtherUses(t *testing.T) {
 	}
 }
 
+// Another lookup would not find a secret that was issued before. The value was
+// computed with another program.
+func TestLookupOf_KnownValue(t *testing.T) {
+	const want = "e0681ee4c927cb3dcde4aef9e9d4743c"
+	if got := hex.EncodeToString(secret.LookupOf(knownSecret(t))); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestLookupOf_DiffersFromOtherUses(t *testing.T) {
+	lookup, bare := secret.LookupOf(knownSecret(t)), sha256.Sum256([]byte(known))
+	digest, nobody := secret.DigestOf(client, knownSecret(t)), secret.DigestOf(uuid.Nil, knownSecret(t))
+	for name, elsewhere := range map[string][]byte{
+		"the digest":                     digest[:],
+		"the digest for no client":       nobody[:],
+		"another secret":                 secret.LookupOf(secret.Generate("sk_live_")),
+		"no secret":                      secret.LookupOf(secret.Secret{}),
+		"the bare SHA-256 of the secret": bare[:],
+		"the end of the SHA-256":         bare[secret.LookupSize:],
+		"the end of the digest":          digest[secret.LookupSize:],
+	} {
+		if bytes.Equal(lookup, elsewhere[:secret.LookupSize]) {
+			t.Errorf("%s begins with the lookup", name)
+		}
+	}
+	if len(lookup) != 16 {
+		t.Errorf("got %d bytes", len(lookup))
+	}
+}
+
 func TestMatches_OnlyTheWholeDigest(t *testing.T) {
 	digest := secret.DigestOf(client, knownSecret(t))
 	if !digest.Matches(digest[:]) || !digest.Matches(bytes.Clone(digest[:])) {

@@ -32,6 +32,10 @@ func (c *canaryTest) fly(t *testing.T, clientID, secret string) {
 	if err != nil || !answer.GetValid() {
 		t.Fatalf("the secret is not valid, error %v", err)
 	}
+	found, err := c.Secrets(servertest.GRPC, c.token).FindSecret(t.Context(), &clientsdv1.FindSecretRequest{Secret: secret})
+	if err != nil || found.GetClientId() != clientID {
+		t.Fatalf("the secret was not found, error %v", err)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.issued = append(c.issued, secret)
