@@ -1,11 +1,20 @@
 package command_test
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+
+	"clientsd/ent"
+	"clientsd/ent/clientevent"
 	"clientsd/server"
 	"clientsd/server/auth"
 	"clientsd/server/command"
@@ -115,6 +124,69 @@ func TestToken_RefusesWhatWouldAllowNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestToken_RecordsWhoMintedWhat(t *testing.T) {
+	storagetest.OnFile(t, "data folder")
+	s := servertest.Start(t)
+	made := s.Create(t, servertest.Request())
+	token := newToken(s, auth.ScopeRead+" "+auth.ScopeVerify)
+	if _, err := said(t, token.Run); err != nil {
+		t.Fatal(err)
+	}
+	token.Organisation, token.ClientID, token.TTL, token.Subject = "acme", "console", 90*time.Second, "pipeline"
+	before := time.Now()
+	minted, err := said(t, token.Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := newToken(s, "oauth:clients:reed")
+	if _, err := said(t, bad.Run); err == nil {
+		t.Error("a token with a wrong scope was minted")
+	}
+	events, err := s.Database(t).Read.ClientEvent.Query().Where(clientevent.KindEQ(clientevent.KindTokenMinted)).Order(clientevent.ByID()).All(t.Context())
+	if err != nil || len(events) != 2 {
+		t.Fatalf("got events %v, error %v, want two", events, err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator := "(uid " + strconv.Itoa(os.Getuid()) + ")"
+	for i, want := range []*ent.ClientEvent{
+		{Organisation: "default", Reason: `subject "me", scope "oauth:clients:read oauth:clients:verify", client "", audience "clientsd", ttl 1h0m0s`},
+		{Organisation: "acme", Reason: `subject "pipeline", scope "oauth:clients:read oauth:clients:verify", client "console", audience "clientsd", ttl 1m30s`},
+	} {
+		got := events[i]
+		if !strings.HasSuffix(got.ActorSubject, operator) || got.ActorSubject == operator || got.At.Before(before.Add(-time.Minute)) || got.At.After(time.Now()) {
+			t.Errorf("got operator %q at %v", got.ActorSubject, got.At)
+		}
+		want.ID, want.At, want.Kind, want.ActorIssuer, want.ActorSubject = got.ID, got.At, clientevent.KindTokenMinted, "clientsd token", got.ActorSubject
+		want.Address, want.API = host, "clientsd"
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(ent.ClientEvent{})); diff != "" {
+			t.Errorf("event (-want +got):\n%s", diff)
+		}
+		if strings.Contains(fmt.Sprint(got), strings.Split(minted, ".")[2]) {
+			t.Error("the event holds a part of the token")
+		}
+	}
+	for _, id := range []string{uuid.Nil.String(), made.GetClientId()} {
+		answer := s.Post(t, "/clientsd.v1.SecretsService/ListClientEvents", `{"clientId": "`+id+`"}`)
+		if strings.Contains(fmt.Sprint(answer), "minted") || strings.Contains(fmt.Sprint(answer), "UNSPECIFIED") {
+			t.Errorf("the events of %s: %v", id, answer)
+		}
+	}
+}
+
+// What cannot be recorded is not given out.
+func TestToken_NotPrintedUnlessRecorded(t *testing.T) {
+	storagetest.OnFile(t, "data folder")
+	s := servertest.Start(t)
+	s.Exec(t, "ALTER TABLE client_events RENAME TO elsewhere")
+	token := newToken(s, auth.ScopeRead)
+	if got, err := said(t, token.Run); got != "" || err == nil || !strings.HasPrefix(err.Error(), "record token: ") {
+		t.Errorf("got %q, error %v", got, err)
+	}
 }
 
 func TestToken_HelpNamesEveryScope(t *testing.T) {

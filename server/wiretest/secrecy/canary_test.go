@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	clientsdv1 "clientsd/gen/go/clientsd/v1"
@@ -63,7 +64,7 @@ func (c *canaryTest) overlap(t *testing.T, protocol servertest.Protocol, secrets
 	id, last := made.GetClientId(), made.GetClientSecret()
 	for i := range secrets {
 		answer, err := c.Clients(protocol, c.token).RegenerateSecret(t.Context(), &apiv1.RegenerateSecretRequest{
-			ClientId: id, IncludeSecret: true, PreviousSecretValidFor: durationpb.New(time.Hour),
+			ClientId: id, IncludeSecret: true, PreviousSecretValidFor: durationpb.New(time.Hour), ReplacePrevious: proto.Bool(true),
 		})
 		if err != nil {
 			t.Fatalf("rotation %d: %v", i, err)
