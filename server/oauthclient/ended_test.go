@@ -118,32 +118,38 @@ func TestEndedSecret_EveryWayToEnd(t *testing.T) {
 		"a rotation": {
 			func(t *testing.T, l *life) { l.rotate(t, 0) },
 			ended{1, 0},
-			[]oauthclient.Match{gone, current}, []oauthclient.Match{gone, current},
+			[]oauthclient.Match{gone, current},
+			[]oauthclient.Match{gone, current},
 		},
 		"two rotations": {
 			func(t *testing.T, l *life) { l.rotate(t, 0); l.rotate(t, 0) },
 			ended{2, time.Minute},
-			[]oauthclient.Match{none, gone, current}, []oauthclient.Match{gone, gone, current},
+			[]oauthclient.Match{none, gone, current},
+			[]oauthclient.Match{gone, gone, current},
 		},
 		"an overlap that goes on": {
 			func(t *testing.T, l *life) { l.rotate(t, time.Hour) },
 			ended{},
-			[]oauthclient.Match{previous, current}, []oauthclient.Match{previous, current},
+			[]oauthclient.Match{previous, current},
+			[]oauthclient.Match{previous, current},
 		},
 		"an overlap after another secret ended": {
 			func(t *testing.T, l *life) { l.rotate(t, 0); l.rotate(t, time.Hour) },
 			ended{1, 0},
-			[]oauthclient.Match{gone, previous, current}, []oauthclient.Match{gone, previous, current},
+			[]oauthclient.Match{gone, previous, current},
+			[]oauthclient.Match{gone, previous, current},
 		},
 		"an overlap that has ended by itself": {
 			func(t *testing.T, l *life) { l.rotate(t, time.Hour); l.now = l.now.Add(time.Hour) },
 			ended{},
-			[]oauthclient.Match{gone, current}, []oauthclient.Match{gone, current},
+			[]oauthclient.Match{gone, current},
+			[]oauthclient.Match{gone, current},
 		},
 		"an overlap that has ended, and a rotation": {
 			func(t *testing.T, l *life) { l.rotate(t, time.Hour); l.now = l.now.Add(time.Hour); l.rotate(t, 0) },
 			ended{2, 61 * time.Minute},
-			[]oauthclient.Match{none, gone, current}, []oauthclient.Match{gone, gone, current},
+			[]oauthclient.Match{none, gone, current},
+			[]oauthclient.Match{gone, gone, current},
 		},
 		"an overlap that has ended, and another one": {
 			func(t *testing.T, l *life) {
@@ -152,22 +158,26 @@ func TestEndedSecret_EveryWayToEnd(t *testing.T) {
 				l.rotate(t, time.Hour)
 			},
 			ended{1, time.Hour},
-			[]oauthclient.Match{gone, previous, current}, []oauthclient.Match{gone, previous, current},
+			[]oauthclient.Match{gone, previous, current},
+			[]oauthclient.Match{gone, previous, current},
 		},
 		"an overlap that a rotation ends": {
 			func(t *testing.T, l *life) { l.rotate(t, time.Hour); l.rotate(t, 0) },
 			ended{2, time.Minute},
-			[]oauthclient.Match{none, gone, current}, []oauthclient.Match{gone, gone, current},
+			[]oauthclient.Match{none, gone, current},
+			[]oauthclient.Match{gone, gone, current},
 		},
 		"an overlap that another one replaces": {
 			func(t *testing.T, l *life) { l.rotate(t, time.Hour); l.rotate(t, time.Hour) },
 			ended{1, time.Minute},
-			[]oauthclient.Match{gone, previous, current}, []oauthclient.Match{gone, previous, current},
+			[]oauthclient.Match{gone, previous, current},
+			[]oauthclient.Match{gone, previous, current},
 		},
 		"an overlap that was revoked": {
 			func(t *testing.T, l *life) { l.rotate(t, time.Hour); l.revoke(t) },
 			ended{1, time.Minute},
-			[]oauthclient.Match{gone, current}, []oauthclient.Match{gone, current},
+			[]oauthclient.Match{gone, current},
+			[]oauthclient.Match{gone, current},
 		},
 	} {
 		for how, keyed := range map[string]bool{"in a transaction of its own": true, "batched": false} {

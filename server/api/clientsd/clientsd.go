@@ -77,15 +77,18 @@ func (s *Service) VerifySecret(ctx context.Context, req *clientsdv1.VerifySecret
 // folded by caller: otherwise one could make up as many as the log may have lines.
 func (s *Service) logRefusal(ctx context.Context, id uuid.UUID, v oauthclient.Verification) {
 	caller := reqctx.Caller(ctx)
+	who := caller.Issuer + " " + caller.Subject
 	denial := abuse.Denial{Call: reqctx.RouteOf(ctx).String(), Client: id.String(), Reason: "wrong secret"}
-	details := []any{"caller", caller.Issuer + " " + caller.Subject, "organisation", caller.Organisation, "address", caller.Address}
+	details := []any{"organisation", caller.Organisation, "address", caller.Address}
 	switch {
 	case !v.ClientExists:
-		denial.Client, denial.Caller, denial.Reason = "", caller.Issuer+" "+caller.Subject, "secret of a client that does not exist"
-		details = []any{"client", id, "organisation", caller.Organisation, "address", caller.Address}
+		denial.Caller, denial.Client, denial.Reason = who, "", "secret of a client that does not exist"
+		details = append(details, "client", id)
 	case v.Match == oauthclient.MatchEnded:
 		denial.Reason = "secret that has ended"
-		details = append(details, "secret_version", v.Version)
+		details = append(details, "caller", who, "secret_version", v.Version)
+	default:
+		details = append(details, "caller", who)
 	}
 	s.Failures.Log(ctx, denial, details...)
 }

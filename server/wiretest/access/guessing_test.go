@@ -15,7 +15,12 @@ import (
 	"clientsd/server/servertest"
 )
 
-const wrongSecret = "wrong secret"
+const (
+	wrongSecret = "wrong secret"
+
+	failures       = clientsdv1.ClientEventKind_CLIENT_EVENT_KIND_VERIFICATION_FAILURES
+	endedPresented = clientsdv1.ClientEventKind_CLIENT_EVENT_KIND_ENDED_SECRET_PRESENTED
+)
 
 // listRefusals returns the events of a client that are about refused secrets, as its
 // owner sees them.
@@ -27,8 +32,7 @@ func listRefusals(t *testing.T, s *servertest.Server, id string) (refusals []*cl
 		t.Fatal(err)
 	}
 	for _, e := range answer.GetEvents() {
-		switch e.GetKind() {
-		case clientsdv1.ClientEventKind_CLIENT_EVENT_KIND_VERIFICATION_FAILURES, clientsdv1.ClientEventKind_CLIENT_EVENT_KIND_ENDED_SECRET_PRESENTED:
+		if e.GetKind() == failures || e.GetKind() == endedPresented {
 			refusals = append(refusals, e)
 		}
 	}
@@ -49,7 +53,7 @@ func TestWrongSecrets_OneLineAndOneEvent(t *testing.T) {
 	listed := listRefusals(t, s, id)
 	caller := listed[0].GetActor()
 	want := []*clientsdv1.ClientEvent{{
-		Kind: clientsdv1.ClientEventKind_CLIENT_EVENT_KIND_VERIFICATION_FAILURES, ClientId: id, SecretVersion: 1, Address: here, Api: "clientsd",
+		Kind: failures, ClientId: id, SecretVersion: 1, Address: here, Api: "clientsd",
 		Actor:     &clientsdv1.ClientEventActor{Issuer: caller.GetIssuer(), Subject: "urn:xeonr:serviceaccount:test", Organisation: "default"},
 		RequestId: listed[0].GetRequestId(), At: listed[0].GetAt(),
 	}}
@@ -71,8 +75,13 @@ func TestWrongSecrets_FoldedByClient(t *testing.T) {
 	foreign := s.Mint(t, issuer.Grant{Subject: "foreign", Scopes: servertest.All, Organisation: "acme"})
 	for _, protocol := range servertest.Protocols() {
 		for _, call := range []struct{ token, id string }{
-			{token, first}, {other, first}, {token, second},
-			{token, uuid.NewString()}, {token, uuid.NewString()}, {other, uuid.NewString()}, {foreign, first},
+			{token, first},
+			{other, first},
+			{token, second},
+			{token, uuid.NewString()},
+			{token, uuid.NewString()},
+			{other, uuid.NewString()},
+			{foreign, first},
 		} {
 			_, err := s.Secrets(protocol, call.token).VerifySecret(t.Context(), &clientsdv1.VerifySecretRequest{ClientId: call.id, Secret: "guess"})
 			if err != nil {
@@ -142,7 +151,7 @@ func TestEndedSecret_LooksLikeAnyOtherToItsHolder(t *testing.T) {
 		}
 	}
 	presented := listRefusals(t, s, id)[0]
-	if presented.GetKind() != clientsdv1.ClientEventKind_CLIENT_EVENT_KIND_ENDED_SECRET_PRESENTED || presented.GetSecretVersion() != 1 ||
+	if presented.GetKind() != endedPresented || presented.GetSecretVersion() != 1 ||
 		presented.GetAddress() != here || presented.GetActor().GetSubject() != "urn:xeonr:serviceaccount:test" {
 		t.Errorf("got event %v", presented)
 	}
