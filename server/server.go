@@ -98,12 +98,13 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, s.close(ctx))
 }
 
-// Reload reads the certificate now, and not only when the change of a file is
+// Reload reads certificate and keyset now, and not only when the change of a file is
 // noticed. What cannot be read stays as it is; the log has the reason.
 func (s *Server) Reload(ctx context.Context) {
 	if s.certificate != nil {
 		s.certificate.Reload(ctx)
 	}
+	s.storage.Keyset.Reload(ctx, s.config.Log)
 }
 
 // runBackground runs what goes on alongside the calls. stop ends it and waits: the

@@ -16,9 +16,9 @@ func NotInGroup(t *testing.T) {
 
 // Age makes it so long ago that k has looked at its file and recorded its key.
 func (k *Keyset) Age(by time.Duration) {
-	seen := *k.seen.Load()
+	seen := *k.view.Load()
 	seen.at = seen.at.Add(-by)
-	k.seen.Store(&seen)
+	k.view.Store(&seen)
 	if last := k.recorded.Load(); last != nil {
 		k.recorded.Store(&recording{last.id, last.at.Add(-by)})
 	}

@@ -14,9 +14,10 @@ import (
 // reloadInterval is how long a server may miss a change of the keyset file.
 const reloadInterval = 2 * time.Second
 
-// A sighting is what the keyset file was when it was looked at.
-type sighting struct {
-	content *loaded // nil: it could not be read
+// A view is what a Keyset knows at one time. It is never changed.
+type view struct {
+	current *loaded // what seals and opens
+	file    *loaded // what the file held when it was looked at; nil: it could not be read
 	err     error   // why not
 	version fileVersion
 	at      time.Time
@@ -29,34 +30,30 @@ type fileVersion struct {
 	size     int64
 }
 
-// take makes a sighting the content of the keyset.
-func (k *Keyset) take(seen *sighting) {
-	k.current.Store(seen.content)
-	k.seen.Store(seen)
-}
+// isRefused reports whether the file was read but is not used: see latest.
+func (v *view) isRefused() bool { return v.file != nil && v.file != v.current }
 
-// look returns what the file was at most maxAge ago. It takes over a content that
-// has every key of the current one; see latest for others.
-func (k *Keyset) look(maxAge time.Duration) *sighting {
+// look returns a view that is at most maxAge old. It takes over a file that has every
+// key of the current content; see latest for others.
+func (k *Keyset) look(maxAge time.Duration) *view {
 	for now := time.Now(); ; {
-		last := k.seen.Load()
+		last := k.view.Load()
 		if k.path == "" || now.Sub(last.at) < maxAge || last.at.After(now) {
 			return last
 		}
 		next := k.lookAgain(last, now)
-		if !k.seen.CompareAndSwap(last, next) {
-			continue // another goroutine was faster
+		next.current = last.current
+		if next.file != nil && (k.use.List == nil || len(last.current.without(next.file)) == 0) {
+			next.current = next.file
 		}
-		current := k.current.Load()
-		if next.content != nil && (k.use.List == nil || len(current.without(next.content)) == 0) {
-			k.current.CompareAndSwap(current, next.content)
+		if k.view.CompareAndSwap(last, next) {
+			return next
 		}
-		return next
 	}
 }
 
-// lookAgain reads the file if it has changed since the last sighting.
-func (k *Keyset) lookAgain(last *sighting, now time.Time) *sighting {
+// lookAgain reads the file if it has changed since the last view.
+func (k *Keyset) lookAgain(last *view, now time.Time) *view {
 	info, err := os.Stat(k.path)
 	if err == nil && last.err == nil && versionOf(info) == last.version {
 		same := *last
@@ -66,8 +63,9 @@ func (k *Keyset) lookAgain(last *sighting, now time.Time) *sighting {
 	return readFile(k.path, now)
 }
 
-func readFile(path string, now time.Time) *sighting {
-	seen := &sighting{at: now}
+// readFile returns a view without current content.
+func readFile(path string, now time.Time) *view {
+	seen := &view{at: now}
 	info, err := os.Stat(path)
 	if err != nil {
 		seen.err = fmt.Errorf("read keyset: %w", err)
@@ -81,7 +79,7 @@ func readFile(path string, now time.Time) *sighting {
 		seen.err = fmt.Errorf("read keyset: %w", err)
 		return seen
 	}
-	seen.content, seen.err = parse(text)
+	seen.file, seen.err = parse(text)
 	seen.version = versionOf(info)
 	return seen
 }
@@ -110,23 +108,26 @@ func versionOf(info fs.FileInfo) fileVersion {
 	return fileVersion{modified: info.ModTime(), size: info.Size()}
 }
 
-// latest returns the content to seal with: that of the file, unless the file cannot
-// be read or lacks a key that is in use. The file is an older copy then, or a damaged
-// one, and the content that was loaded before stays.
-func (k *Keyset) latest(ctx context.Context) (*loaded, error) {
-	seen, current := k.look(reloadInterval), k.current.Load()
-	if seen.content == nil || seen.content == current {
-		return current, nil
-	}
-	inUse, err := k.keysInUse(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range current.without(seen.content) {
-		if slices.Contains(inUse, key.ID) {
-			return current, nil
+// latest returns a view whose current content is that of the file, unless the file
+// cannot be read or lacks a key that is in use. The file is damaged or an older copy
+// then, and the content that was loaded before stays.
+func (k *Keyset) latest(ctx context.Context) (*view, error) {
+	for {
+		seen := k.look(reloadInterval)
+		if !seen.isRefused() {
+			return seen, nil
 		}
+		inUse, err := k.keysInUse(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range seen.current.without(seen.file) {
+			if slices.Contains(inUse, key.ID) {
+				return seen, nil
+			}
+		}
+		next := *seen
+		next.current = seen.file
+		k.view.CompareAndSwap(seen, &next) // another goroutine may know more
 	}
-	k.current.CompareAndSwap(current, seen.content)
-	return k.current.Load(), nil
 }

@@ -2,22 +2,15 @@ package secret
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"strings"
 	"time"
 )
 
-const (
-	// recordInterval is how long a server relies on a key being recorded as in use.
-	// Removing a key removes the record, perhaps while a server that cannot read its
-	// keyset file still seals with that key.
-	recordInterval = 10 * time.Second
-	// repeatInterval is how often the log repeats what is wrong with the keyset.
-	repeatInterval = time.Minute
-)
+// recordInterval is how long a server relies on a key being recorded as in use.
+// Removing a key removes the record, perhaps while a server that cannot read its
+// keyset file still seals with that key.
+const recordInterval = 10 * time.Second
 
 // KeysInUse is where a database keeps the ids of the keys that have sealed its data.
 type KeysInUse struct {
@@ -46,14 +39,14 @@ type Sealer struct{ content *loaded }
 // Sealer returns the primary key, which is recorded as in use. It may read and write
 // the database: call it before a transaction and not inside.
 func (k *Keyset) Sealer(ctx context.Context) (Sealer, error) {
-	content, err := k.latest(ctx)
+	seen, err := k.latest(ctx)
 	if err == nil {
-		err = k.record(ctx, content.primary())
+		err = k.record(ctx, seen.current.primary())
 	}
 	if err != nil {
 		return Sealer{}, fmt.Errorf("get sealing key: %w", err)
 	}
-	return Sealer{content}, nil
+	return Sealer{seen.current}, nil
 }
 
 // KeyID returns the id of the key.
@@ -94,14 +87,11 @@ func (k *Keyset) IsInUse(ctx context.Context, id uint32) (bool, error) {
 // Missing returns those of the ids that are no key of the keyset. Before it says so of
 // one, it reads the file again.
 func (k *Keyset) Missing(ids []uint32) []uint32 {
-	missing := func(content *loaded) []uint32 {
-		return slices.DeleteFunc(slices.Clone(ids), content.has)
-	}
-	if lacking := missing(k.current.Load()); len(lacking) == 0 {
+	missing := slices.DeleteFunc(slices.Clone(ids), k.view.Load().current.has)
+	if len(missing) == 0 {
 		return nil
 	}
-	k.look(0)
-	return missing(k.current.Load())
+	return slices.DeleteFunc(missing, k.look(0).current.has)
 }
 
 // An UnknownKeyError reports that sealed data names a key that the keyset does not
@@ -114,81 +104,4 @@ type UnknownKeyError struct {
 // Error names the key.
 func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("sealed with key %d, which the keyset does not have", e.ID)
-}
-
-// A StateError reports what an operator must put right about a keyset.
-type StateError struct {
-	// Missing are the keys in use that are not loaded. What they have sealed cannot be
-	// shown.
-	Missing []uint32
-	// File says why the keyset file is not used. Nil: it is.
-	File error
-}
-
-// Error says what is wrong and what to do.
-func (e *StateError) Error() string {
-	var parts []string
-	if len(e.Missing) > 0 {
-		parts = append(parts, fmt.Sprintf("the keyset lacks keys that are in use, and what they have sealed cannot be shown: "+
-			"put the newest copy of the keyset in its place; missing: %s", joinIDs(e.Missing)))
-	}
-	if e.File != nil {
-		parts = append(parts, fmt.Sprintf("the keyset file is not used, and what was loaded before stays: %v", e.File))
-	}
-	return strings.Join(parts, "; ")
-}
-
-// Unwrap returns why the keyset file is not used.
-func (e *StateError) Unwrap() error { return e.File }
-
-func joinIDs(ids []uint32) string { return strings.Trim(fmt.Sprint(ids), "[]") }
-
-// Check reads the keyset file and takes it over, if it may. It returns a
-// [*StateError] if the file is not used or a key in use is not loaded, and another
-// error if the database does not answer.
-func (k *Keyset) Check(ctx context.Context) error {
-	seen := k.look(0)
-	content, err := k.latest(ctx)
-	if err != nil {
-		return err
-	}
-	inUse, err := k.keysInUse(ctx)
-	if err != nil {
-		return err
-	}
-	state := &StateError{Missing: k.Missing(inUse), File: seen.err}
-	if seen.content != nil && len(content.without(seen.content)) > 0 {
-		state.File = fmt.Errorf("%s is an older copy: it lacks keys that are in use", k.path)
-	}
-	if len(state.Missing) == 0 && state.File == nil {
-		return nil
-	}
-	return state
-}
-
-// Run follows the keyset file until ctx ends, also while nothing is sealed. It logs
-// what is wrong with it, again every minute.
-func (k *Keyset) Run(ctx context.Context, log *slog.Logger) {
-	ticker := time.NewTicker(reloadInterval)
-	defer ticker.Stop()
-	last, at := "", time.Time{}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		var state *StateError
-		err := k.Check(ctx)
-		switch {
-		case errors.As(err, &state):
-			if text := state.Error(); text != last || time.Since(at) >= repeatInterval {
-				log.ErrorContext(ctx, "the keyset needs an operator", "error", text)
-				last, at = text, time.Now()
-			}
-		case err == nil && last != "":
-			log.InfoContext(ctx, "the keyset is complete again")
-			last = ""
-		}
-	}
 }

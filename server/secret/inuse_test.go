@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -269,5 +270,25 @@ func chmod(t *testing.T, path string, mode os.FileMode) {
 	t.Helper()
 	if err := os.Chmod(path, mode); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestReload_LogsTheOutcome(t *testing.T) {
+	k, path, _ := bound(t)
+	var logs strings.Builder
+	log := slog.New(slog.NewTextHandler(&logs, nil))
+	added := rotateKeyset(t, readAgain(t, path))
+	k.Reload(t.Context(), log)
+	want := fmt.Sprintf("level=INFO msg=\"the keyset was read again\" file=%s keys=2 primary=%d\n", path, added.ID)
+	if !strings.HasSuffix(logs.String(), want) {
+		t.Errorf("got %s, want %s", &logs, want)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	logs.Reset()
+	k.Reload(t.Context(), log)
+	if got := logs.String(); !strings.Contains(got, `level=ERROR msg="the keyset needs an operator" error="the keyset file is not used`) {
+		t.Errorf("got %s", got)
 	}
 }

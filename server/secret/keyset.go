@@ -30,8 +30,7 @@ const readerTime = reloadInterval + 10*time.Second
 type Keyset struct {
 	path     string    // empty: not from a file
 	use      KeysInUse // see Bind
-	current  atomic.Pointer[loaded]
-	seen     atomic.Pointer[sighting]
+	view     atomic.Pointer[view]
 	recorded atomic.Pointer[recording]
 }
 
@@ -50,8 +49,9 @@ func ReadKeyset(path string) (*Keyset, error) {
 	if seen.err != nil {
 		return nil, seen.err
 	}
+	seen.current = seen.file
 	k := &Keyset{path: path}
-	k.take(seen)
+	k.view.Store(seen)
 	return k, nil
 }
 
@@ -63,7 +63,7 @@ func ParseKeyset(content []byte) (*Keyset, error) {
 		return nil, err
 	}
 	k := &Keyset{}
-	k.take(&sighting{content: parsed})
+	k.view.Store(&view{current: parsed, file: parsed})
 	return k, nil
 }
 
@@ -109,11 +109,13 @@ func (k *Keyset) WaitForReaders(ctx context.Context) error {
 // open decrypts. It reads the file first if it does not know the key, which
 // another process may just have added.
 func (k *Keyset) open(sealed, associatedData []byte) ([]byte, error) {
-	content := k.current.Load()
+	content := k.view.Load().current
 	id, named := KeyOf(sealed)
 	if named && !content.has(id) {
-		if seen := k.look(0).content; seen != nil && seen.has(id) {
-			content = seen
+		seen := k.look(0)
+		content = seen.current
+		if seen.isRefused() && seen.file.has(id) {
+			content = seen.file
 		}
 	}
 	text, err := content.aead.Decrypt(sealed, associatedData)

@@ -29,14 +29,12 @@ type Key struct {
 
 // Keys returns the keys of the keyset, in the order in which they were added.
 func (k *Keyset) Keys() []Key {
-	k.look(reloadInterval)
-	return slices.Clone(k.current.Load().keys)
+	return slices.Clone(k.look(reloadInterval).current.keys)
 }
 
 // Primary returns the id of the key that seals new data.
 func (k *Keyset) Primary() uint32 {
-	k.look(reloadInterval)
-	return k.current.Load().primary()
+	return k.look(reloadInterval).current.primary()
 }
 
 func keysOf(handle *keyset.Handle) []Key {
@@ -121,7 +119,7 @@ func (k *Keyset) update(change func(*keyset.Manager) error) error {
 	if err != nil {
 		return fmt.Errorf("write keyset: %w", err)
 	}
-	k.take(&sighting{content: fresh}) // an old sighting, so that the file is read again
+	k.view.Store(&view{current: fresh, file: fresh}) // so old that the file is read again
 	return nil
 }
 

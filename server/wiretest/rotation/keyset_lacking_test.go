@@ -97,7 +97,7 @@ func TestKeyset_ServerLacksTheNewKey(t *testing.T) {
 	copyKeyset(t, keyset.file(), copied)
 	wantShown(t, lacking, fresh.GetClientId(), current)
 	wantReady(t, lacking, true, "ok\n")
-	waitForLog(t, lacking, "the keyset is complete again")
+	waitForLog(t, lacking, fmt.Sprintf(`"the keyset was read again","file":%q,"keys":2,"primary":%d`, copied, key))
 }
 
 // What else another server has sealed: the result of a repeated call, and page tokens.
