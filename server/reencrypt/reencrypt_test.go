@@ -2,6 +2,7 @@ package reencrypt_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"maps"
 	"slices"
@@ -248,6 +249,30 @@ func (r *registry) damage(t *testing.T, id uuid.UUID, assignment string) {
 	t.Helper()
 	if _, err := r.DB.Write.ExecContext(t.Context(), "UPDATE oauth_clients SET "+assignment+" WHERE id = $1", id); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A secret whose key is in use elsewhere is not damaged: nobody must rotate it.
+func TestRun_KeyIsMissing(t *testing.T) {
+	const clients = 3
+	r := fill(t, clients)
+	r.rotate(t)
+	id := slices.Collect(maps.Keys(r.secrets))[0]
+	missing := r.Keyset.Primary() + 1
+	sealed := binary.BigEndian.AppendUint32([]byte{1}, missing)
+	err := r.DB.Write.OAuthClient.UpdateOneID(id).SetSecretSealed(append(sealed, "ciphertext"...)).Exec(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, _, err := r.run(t.Context()); err != nil || !slices.Equal(result.Damaged, []uuid.UUID{id}) {
+		t.Errorf("a key that is not in use: got %v, error %v", result, err)
+	}
+	if err := r.DB.Write.KeysetKey.Create().SetID(int64(missing)).Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var unknown *secret.UnknownKeyError
+	if result, _, err := r.run(t.Context()); !errors.As(err, &unknown) || unknown.ID != missing || len(result.Damaged) > 0 {
+		t.Errorf("a key in use: got %v, error %v", result, err)
 	}
 }
 

@@ -114,6 +114,21 @@ func TestOpen_KeysetFromBeforeARotationAndOlderSchema(t *testing.T) {
 	}
 }
 
+// The key of the keyset check is in use, whatever is recorded.
+func TestOpen_KeyOfTheCheckIsNotRecorded(t *testing.T) {
+	config := storagetest.Config(t, storage.Config{Dir: filepath.Join(t.TempDir(), "data"), Create: true})
+	s := open(t, config)
+	wantInUse(t, s, s.Keyset.Primary())
+	write(t, s, "DELETE FROM keyset_keys")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config.KeysetContent = string(read(t, newKeyset(t)))
+	if _, err := storage.Open(t.Context(), config); !errors.Is(err, storage.ErrKeysetWrong) {
+		t.Errorf("got error %v", err)
+	}
+}
+
 // A key may be recorded although it seals nothing any more: the database was restored
 // from a backup, or the key was taken out of the keyset by hand.
 func TestOpen_RecordedKeySealsNothing(t *testing.T) {

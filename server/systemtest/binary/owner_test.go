@@ -218,6 +218,21 @@ func read(t *testing.T, path string) []byte {
 	return content
 }
 
+// Someone who is not root makes files in a folder that is not theirs, such as /tmp or a
+// volume that a group shares.
+func TestKeysetCreate_InAFolderOfSomeoneElse(t *testing.T) {
+	h := newHousehold(t)
+	shared := filepath.Join(h.folder, "shared")
+	if err := errors.Join(os.Mkdir(shared, 0o700), os.Chmod(shared, 0o777)); err != nil { // of the operator
+		t.Fatal(err)
+	}
+	path := filepath.Join(shared, "keyset.json")
+	if output, err := h.command(t, nil, "keyset", "create", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	h.wantOwned(t, path)
+}
+
 // secretVolume makes a folder as Kubernetes mounts a Secret: a link to a link to the
 // file, which the group of the pod (fsGroup) can read and nobody changes.
 func (h household) secretVolume(t *testing.T, content []byte, mode fs.FileMode, group int) (path string) {
