@@ -46,6 +46,11 @@ type Config struct {
 	MaxSecretOverlap time.Duration
 	// EventRetention is how long events are kept, at least a day. Zero: for ever.
 	EventRetention time.Duration
+	// MaxClientsPerOrganisation bounds the clients of an organisation. Zero: no bound.
+	MaxClientsPerOrganisation int
+	// MaxUnpagedList bounds the clients in the answer to a ListClients without a page
+	// size. Zero: 5000.
+	MaxUnpagedList int
 	// SecretReadScope is the scope that GetClient needs to show a secret, beside
 	// the one it needs anyway. Empty: oauth:clients:manage.
 	SecretReadScope string
@@ -121,6 +126,8 @@ func (c Config) Validate() error {
 		validateTimeout(c.Timeout),
 		positive("--failure-rate", int64(c.FailureRate)),
 		positive("--max-in-flight", int64(c.MaxInFlight)),
+		positive("--max-clients-per-organisation", int64(c.MaxClientsPerOrganisation)),
+		positive("--max-unpaged-list", int64(c.MaxUnpagedList)),
 		positive("--shutdown-delay", int64(c.ShutdownDelay)),
 		positive("--drain-timeout", int64(c.DrainTimeout)),
 	)

@@ -122,6 +122,8 @@ func TestConfig_ErrorNamesTheFlag(t *testing.T) {
 		"a deadline beyond the bound":    {func(c *server.Config) { c.Timeout = 61 * time.Second }, "--timeout 1m1s: must not be longer than 1m0s, which bounds every call"},
 		"a deadline that is the bound":   {func(c *server.Config) { c.Timeout = time.Minute }, ""},
 		"a negative bound of calls":      {func(c *server.Config) { c.MaxInFlight = -1 }, "--max-in-flight: must not be negative"},
+		"a negative bound of clients":    {func(c *server.Config) { c.MaxClientsPerOrganisation = -1 }, "--max-clients-per-organisation: must not be negative"},
+		"a negative bound of a list":     {func(c *server.Config) { c.MaxUnpagedList = -1 }, "--max-unpaged-list: must not be negative"},
 		"a negative time to drain":       {func(c *server.Config) { c.DrainTimeout = -1 }, "--drain-timeout: must not be negative"},
 		"several things, all of them":    {func(c *server.Config) { c.Timeout, c.MaxInFlight = -1, -1 }, "--timeout: must not be negative\n--max-in-flight: must not be negative"},
 		"a name for a loopback address":  {func(c *server.Config) { c.Addr = "localhost:0" }, ""},

@@ -38,12 +38,15 @@ type Serve struct {
 	Timeout          time.Duration `default:"4s" help:"Deadline of a call that sets none, at most 60s. A deadline that a caller sets counts up to 60s."`
 	FailureRate      int           `default:"20" help:"Bad tokens from an address, or wrong secrets of an organisation from an address or for a client, per second before the answer is resource_exhausted; a burst may be ten times as many. An expired token is not counted."`
 	MaxInFlight      int           `default:"1024" help:"Most calls with a token that the server works on concurrently. Further calls are answered unavailable."`
+	MaxUnpagedList   int           `default:"5000" help:"Most clients in the answer to a ListClients without pageSize. A longer list is refused: PAGE_SIZE_REQUIRED."`
 	ShutdownDelay    time.Duration `default:"0s" help:"How long to serve after a stop, while /readyz fails: longer than a load balancer needs to notice."`
 	DrainTimeout     time.Duration `default:"20s" help:"How long to wait for running calls after a stop."`
 
 	TrustedProxy       []string      `sep:"," placeholder:"CIDR" help:"Network or address of the proxies in front, such as 10.0.0.0/8. The caller is then the right-most address in --trusted-proxy-header that is not one of them. Only name proxies that add to that header. May repeat."`
 	TrustedProxyHeader string        `placeholder:"NAME" help:"Header to which each trusted proxy adds the address that called it. Default: X-Forwarded-For."`
 	IdleTimeout        time.Duration `default:"60s" help:"How long a connection stays open without a call: longer than a proxy in front keeps it."`
+
+	MaxClientsPerOrganisation int `placeholder:"N" help:"Most clients of an organisation. A further CreateClient is answered resource_exhausted. Rotations and changes are not. Default: no limit."`
 
 	MetricsAddr      string `placeholder:"HOST:PORT" help:"Serve /metrics for Prometheus on this address, in plain text and to everybody: use an internal network. Default: no metrics address."`
 	TrustRemoteSpans bool   `help:"Continue the trace in a caller's traceparent, instead of a new trace with a link to it."`
@@ -170,11 +173,15 @@ func (c Serve) config(log *slog.Logger) server.Config {
 		Timeout:             c.Timeout,
 		FailureRate:         c.FailureRate,
 		MaxInFlight:         c.MaxInFlight,
-		ShutdownDelay:       c.ShutdownDelay,
-		DrainTimeout:        c.DrainTimeout,
-		MetricsAddr:         c.MetricsAddr,
-		TrustRemoteSpans:    c.TrustRemoteSpans,
-		Log:                 log,
+		MaxUnpagedList:      c.MaxUnpagedList,
+
+		MaxClientsPerOrganisation: c.MaxClientsPerOrganisation,
+
+		ShutdownDelay:    c.ShutdownDelay,
+		DrainTimeout:     c.DrainTimeout,
+		MetricsAddr:      c.MetricsAddr,
+		TrustRemoteSpans: c.TrustRemoteSpans,
+		Log:              log,
 	}
 }
 

@@ -26,6 +26,9 @@ const (
 	Precondition
 	// Aborted reports that another call changed the client first. Nothing was changed.
 	Aborted
+	// Exhausted reports that the organisation has all that it may have. Nothing was
+	// changed.
+	Exhausted
 	// Damaged reports stored data that does not open or does not fit together.
 	Damaged
 	// Unavailable reports that the database does not answer. Nothing was changed.
@@ -43,8 +46,8 @@ const (
 type Error struct {
 	// Code is the class of the failure.
 	Code Code
-	// Reason is a constant in capitals for programs to act on. Empty: the code
-	// says everything.
+	// Reason is a constant in capitals for programs to act on. Empty: the code, or
+	// the violations, say everything.
 	Reason string
 	// Message is for people.
 	Message string
@@ -146,7 +149,7 @@ func NewInvalid(violations ...Violation) error {
 	if len(violations) == 0 {
 		return nil
 	}
-	return &Error{Code: Invalid, Reason: "INVALID_FIELDS", Message: "validation errors", Violations: violations}
+	return &Error{Code: Invalid, Message: "validation errors", Violations: violations}
 }
 
 // uniqueViolation is a code of PostgreSQL's appendix A.

@@ -1,6 +1,7 @@
 package oauthclient_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -57,6 +58,15 @@ func (w world) create(t testing.TB, in oauthclient.CreateInput) oauthclient.Reco
 		t.Fatal(err)
 	}
 	return record
+}
+
+// page returns a page of the clients of acme.
+func (w world) page(ctx context.Context, in oauthclient.ListInput) (oauthclient.Page, error) {
+	list, err := w.List(ctx, acme, in)
+	if err != nil {
+		return oauthclient.Page{}, err
+	}
+	return list.Read(ctx)
 }
 
 func (w world) row(t testing.TB, id uuid.UUID) *ent.OAuthClient {

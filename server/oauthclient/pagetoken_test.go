@@ -16,7 +16,7 @@ func FuzzPageToken(f *testing.F) {
 	for range 3 {
 		w.create(f, input())
 	}
-	first, err := w.List(f.Context(), acme, oauthclient.ListInput{PageSize: 1})
+	first, err := w.page(f.Context(), oauthclient.ListInput{PageSize: 1})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func FuzzPageToken(f *testing.F) {
 		f.Add(token)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		page, err := w.List(t.Context(), acme, oauthclient.ListInput{PageSize: 1, PageToken: token})
+		page, err := w.page(t.Context(), oauthclient.ListInput{PageSize: 1, PageToken: token})
 		var refused *oauthclient.Error
 		switch decoded, _ := base64.RawURLEncoding.DecodeString(token); {
 		case token == "" || slices.Equal(decoded, sealed):

@@ -61,10 +61,13 @@ func (s *Store) GetWithSecret(ctx context.Context, caller Caller, id uuid.UUID) 
 	return record, nil
 }
 
-// Public returns those of the named clients that exist, of any organisation.
-func (s *Store) Public(ctx context.Context, ids []uuid.UUID) ([]*Client, error) {
-	rows, err := s.read.OAuthClient.Query().Where(oauthclient.IDIn(ids...)).All(ctx)
-	return rows, s.toError("get public clients", err)
+// Public measures a list of those of the named clients that exist, of any
+// organisation. It has one page.
+func (s *Store) Public(ctx context.Context, ids []uuid.UUID) (*List, error) {
+	l := &List{store: s, query: s.read.OAuthClient.Query().Where(oauthclient.IDIn(ids...)), rows: len(ids)}
+	weights, err := l.weights(ctx)
+	l.shorten(weights)
+	return l, err
 }
 
 // Logo returns the image that a logo URL names.

@@ -3,14 +3,13 @@ package oauthclient
 import "slices"
 
 // Reasons returns the reason of every failure of this package that a caller can
-// see, in alphabetical order. The failures with violations are not among them:
-// the violations say more than their reason.
+// see, in alphabetical order.
 func Reasons() []string {
 	failures := []*Error{
 		ErrNotFound, ErrSecretNotFound, ErrExists, ErrPublicClient, ErrVersion, ErrKeyInUse, ErrKeyMismatch, ErrSuperseded, ErrConflict, ErrDamagedSecret, ErrKeyNotLoaded,
 		errOutcomeUnknown, errRetryWithKey,
 	}
-	reasons := []string{reasonOverlap}
+	reasons := []string{reasonOverlap, reasonPageSize}
 	for _, failure := range failures {
 		reasons = append(reasons, failure.Reason)
 	}

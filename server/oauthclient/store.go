@@ -1,6 +1,7 @@
 package oauthclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,10 @@ type Config struct {
 	SecretPrefix string
 	// MaxOverlap bounds how long a previous secret may stay valid. 0: not at all.
 	MaxOverlap time.Duration
+	// MaxClients bounds the clients of an organisation. 0: no bound.
+	MaxClients int
+	// MaxUnpaged bounds the clients of a list without a page size. 0: 5,000.
+	MaxUnpaged int
 	// Clock is the time. Nil: time.Now.
 	Clock func() time.Time
 	// Log receives every change and released secret, and failures that do not fail
@@ -50,6 +55,8 @@ type Store struct {
 	keyset            *secret.Keyset
 	prefix            string
 	maxOverlap        time.Duration
+	maxClients        int
+	maxUnpaged        int
 	clock             func() time.Time
 	log               *slog.Logger
 	statements        statements
@@ -77,6 +84,8 @@ func NewStore(config Config) (*Store, error) {
 		keyset:            config.Keyset,
 		prefix:            config.SecretPrefix,
 		maxOverlap:        config.MaxOverlap,
+		maxClients:        config.MaxClients,
+		maxUnpaged:        cmp.Or(config.MaxUnpaged, 5000),
 		clock:             config.Clock,
 		log:               config.Log,
 		statements:        newStatements(),

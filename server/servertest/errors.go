@@ -39,7 +39,8 @@ func WantError(t testing.TB, err error, code connect.Code, message string) {
 
 // WantViolations fails the test unless err is invalid_argument and its
 // buf.validate.Violations name exactly these fields, each of them once, in any
-// order. It takes the names of the proto files, of which JSON has its own spelling.
+// order. It takes the names of the proto files, of which JSON has its own spelling. It
+// may also have a reason.
 func WantViolations(t testing.TB, err error, fields ...string) {
 	t.Helper()
 	var got *connect.Error
@@ -69,21 +70,28 @@ func JSONName(path string) string {
 	return strings.Join(words, "")
 }
 
-// violationsOf returns the violations in the one detail of a refusal.
+// violationsOf returns the violations of a refusal, which are its first detail.
 func violationsOf(t testing.TB, refusal *connect.Error) []*validate.Violation {
 	t.Helper()
-	if len(refusal.Details()) != 1 {
-		t.Fatalf("got %d details, want one: %v", len(refusal.Details()), refusal)
+	violations, ok := detailOf(t, refusal, 0).(*validate.Violations)
+	if !ok {
+		t.Fatalf("the first detail is no list of violations: %v", refusal)
 	}
-	detail, err := refusal.Details()[0].Value()
+	return violations.GetViolations()
+}
+
+// detailOf returns a detail of a refusal. It fails the test unless there are one or
+// two: violations, then a reason.
+func detailOf(t testing.TB, refusal *connect.Error, i int) proto.Message {
+	t.Helper()
+	if n := len(refusal.Details()); n <= i || n > 2 {
+		t.Fatalf("got %d details: %v", n, refusal)
+	}
+	detail, err := refusal.Details()[i].Value()
 	if err != nil {
 		t.Fatal(err)
 	}
-	violations, ok := detail.(*validate.Violations)
-	if !ok {
-		t.Fatalf("got a detail of type %T", detail)
-	}
-	return violations.GetViolations()
+	return detail
 }
 
 // FieldPath returns the path of the field at fault, such as "list[2].name".
@@ -102,25 +110,21 @@ func FieldPath(violation *validate.Violation) string {
 // InternalError is all that a caller reads of a fault of the server.
 const InternalError = "internal error: see the server's log under this request id"
 
-// WantReason fails the test unless the one detail of err is an ErrorInfo with this
+// WantReason fails the test unless the last detail of err is an ErrorInfo with this
 // reason.
 func WantReason(t testing.TB, err error, reason string) {
 	t.Helper()
 	WantErrorInfo(t, err, &errdetails.ErrorInfo{Reason: reason, Domain: "clientsd"})
 }
 
-// WantErrorInfo fails the test unless this is the one detail of err.
+// WantErrorInfo fails the test unless this is the last detail of err.
 func WantErrorInfo(t testing.TB, err error, want *errdetails.ErrorInfo) {
 	t.Helper()
 	var refusal *connect.Error
-	if !errors.As(err, &refusal) || len(refusal.Details()) != 1 {
-		t.Fatalf("got no error with one detail: %v", err)
+	if !errors.As(err, &refusal) {
+		t.Fatalf("got no error of a call: %v", err)
 	}
-	detail, err := refusal.Details()[0].Value()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, detail, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(want, detailOf(t, refusal, len(refusal.Details())-1), protocmp.Transform()); diff != "" {
 		t.Errorf("detail (-want +got):\n%s", diff)
 	}
 }

@@ -33,6 +33,7 @@ var codeOf = map[oauthclient.Code]connect.Code{
 	oauthclient.AlreadyExists: connect.CodeAlreadyExists,
 	oauthclient.Precondition:  connect.CodeFailedPrecondition,
 	oauthclient.Aborted:       connect.CodeAborted,
+	oauthclient.Exhausted:     connect.CodeResourceExhausted,
 	oauthclient.Damaged:       connect.CodeDataLoss,
 	oauthclient.Unavailable:   connect.CodeUnavailable,
 	oauthclient.TimedOut:      connect.CodeDeadlineExceeded,
@@ -98,13 +99,13 @@ func connectError(err error) *connect.Error {
 }
 
 // domainError carries the fields that broke a rule as buf.validate.Violations,
-// as the validation of messages does, and otherwise the reason, if it has one.
+// as the validation of messages does, and the reason, if it has one.
 func domainError(err *oauthclient.Error) *connect.Error {
 	refusal := connect.NewError(domainCode(err), err)
-	switch {
-	case len(err.Violations) > 0:
+	if len(err.Violations) > 0 {
 		addDetail(refusal, violations(err.Violations))
-	case err.Reason != "":
+	}
+	if err.Reason != "" {
 		addDetail(refusal, &errdetails.ErrorInfo{Reason: err.Reason, Domain: "clientsd", Metadata: err.Metadata})
 	}
 	return refusal
@@ -123,7 +124,7 @@ func violations(list []oauthclient.Violation) *validate.Violations {
 }
 
 // byField rewrites an error about fields: see [fieldsError]. A caller of JSON reads
-// the names of JSON.
+// the names of JSON. Other details stay.
 func byField(refusal *connect.Error, inJSON bool) *connect.Error {
 	for _, detail := range refusal.Details() {
 		value, err := detail.Value()
@@ -135,7 +136,13 @@ func byField(refusal *connect.Error, inJSON bool) *connect.Error {
 		if inJSON {
 			useJSONNames(list)
 		}
-		return fieldsError(refusal.Code(), list)
+		rewritten := fieldsError(refusal.Code(), list)
+		for _, other := range refusal.Details() {
+			if other != detail {
+				rewritten.AddDetail(other)
+			}
+		}
+		return rewritten
 	}
 	return refusal
 }

@@ -39,11 +39,12 @@ type Service struct {
 	store *oauthclient.Store
 	logos logos
 	turns *turns.Queue // one place to work on an image
+	lists *turns.Queue // places to put a large list together
 }
 
 // NewService returns a Service. Its logo URLs begin with url.
 func NewService(store *oauthclient.Store, url string) *Service {
-	return &Service{store: store, logos: logos{base: url}, turns: turns.New(1)}
+	return &Service{store: store, logos: logos{base: url}, turns: turns.New(1), lists: turns.New(2)}
 }
 
 // RegenerateSecret rotates a client's secret.
@@ -108,11 +109,20 @@ func (s *Service) GetClient(ctx context.Context, req *apiv1.GetClientRequest) (*
 
 // ListClients returns clients of the caller's organisation.
 func (s *Service) ListClients(ctx context.Context, req *apiv1.ListClientsRequest) (*apiv1.ListClientsResponse, error) {
-	page, err := s.store.List(ctx, reqctx.Caller(ctx), oauthclient.ListInput{
+	list, err := s.store.List(ctx, reqctx.Caller(ctx), oauthclient.ListInput{
 		ApplicationID: req.GetApplicationId(),
 		PageSize:      int(req.GetPageSize()),
 		PageToken:     req.GetPageToken(),
 	})
+	if err != nil {
+		return nil, err
+	}
+	end, err := s.turn(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	page, err := list.Read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +136,15 @@ func (s *Service) ListClients(ctx context.Context, req *apiv1.ListClientsRequest
 		resp.NextPageToken = &page.Next
 	}
 	return resp, nil
+}
+
+// turn waits until a large list may be put together, and returns the function that
+// lets the next one begin. There is one of an organisation at a time, and two in all.
+func (s *Service) turn(ctx context.Context, list *oauthclient.List) (end func(), err error) {
+	if !list.IsLarge {
+		return func() {}, nil
+	}
+	return s.lists.Take(ctx, reqctx.Caller(ctx).TokenOrganisation)
 }
 
 // UpdateClient changes a client.
@@ -196,12 +215,21 @@ func (s *Service) GetPublicClients(ctx context.Context, req *apiv1.GetPublicClie
 			return nil, err
 		}
 	}
-	rows, err := s.store.Public(ctx, ids)
+	list, err := s.store.Public(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	resp := &apiv1.GetPublicClientsResponse{Clients: make(map[string]*apiv1.PublicClient, len(rows))}
-	for _, row := range rows {
+	end, err := s.turn(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	page, err := list.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp := &apiv1.GetPublicClientsResponse{Clients: make(map[string]*apiv1.PublicClient, len(page.Clients))}
+	for _, row := range page.Clients {
 		if resp.Clients[row.ID.String()], err = s.toPublicMessage(row); err != nil {
 			return nil, err
 		}

@@ -486,7 +486,8 @@ type ApplicationBindingConfig struct {
 	// The settings: any JSON object. The registry stores it and does not read it.
 	// Absent: no settings. Refused are NaN and the infinities, which JSON does not
 	// have, objects nested deeper than 32 levels and, in the text of JSON, numbers
-	// beyond ±2^53, which would lose digits.
+	// beyond ±2^53, which would lose digits; and more than 16 KiB of JSON without
+	// white space in all bindings of a client together.
 	JsonConfig    *structpb.Struct `protobuf:"bytes,1,opt,name=json_config,json=jsonConfig,proto3" json:"json_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -492,8 +492,10 @@ type ListClientsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only clients that this application owns. Absent or empty: all clients.
 	ApplicationId *string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3,oneof" json:"application_id,omitempty"`
-	// The largest number of clients in the answer, up to 1000. Absent or 0: all
-	// clients, in one answer.
+	// The largest number of clients in the answer, up to 1000. The answer has fewer
+	// if the clients are large: only `next_page_token` says whether more follow.
+	// Absent or 0: all clients in one answer. It is refused if they are more than the
+	// operator allows, 5000 by default, or too large for one answer.
 	PageSize *int32 `protobuf:"varint,100,opt,name=page_size,json=pageSize,proto3,oneof" json:"page_size,omitempty"`
 	// The `nextPageToken` of the previous answer. Absent or empty: the first page.
 	PageToken     *string `protobuf:"bytes,101,opt,name=page_token,json=pageToken,proto3,oneof" json:"page_token,omitempty"`

@@ -81,7 +81,8 @@ type ClientsServiceClient interface {
 	// has one; later the secret is shown only on request. `Idempotency-Key` works
 	// as in RegenerateSecret.
 	//
-	// Scope: oauth:clients:manage. Errors: invalid_argument.
+	// Scope: oauth:clients:manage. Errors: invalid_argument; resource_exhausted if the
+	// organisation has as many clients as the operator allows.
 	CreateClient(context.Context, *v1.CreateClientRequest) (*v1.CreateClientResponse, error)
 	// GetClient returns one client.
 	//
@@ -92,8 +93,9 @@ type ClientsServiceClient interface {
 	// ListClients returns the clients of the caller's organisation, the oldest
 	// first, never with a secret.
 	//
-	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that
-	// was not issued for this query.
+	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that was
+	// not issued for this query, and for a list without `page_size` that is too long
+	// for one answer.
 	ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error)
 	// UpdateClient changes the fields that the mask names. Without a mask it changes
 	// every field that is set.
@@ -287,7 +289,8 @@ type ClientsServiceHandler interface {
 	// has one; later the secret is shown only on request. `Idempotency-Key` works
 	// as in RegenerateSecret.
 	//
-	// Scope: oauth:clients:manage. Errors: invalid_argument.
+	// Scope: oauth:clients:manage. Errors: invalid_argument; resource_exhausted if the
+	// organisation has as many clients as the operator allows.
 	CreateClient(context.Context, *v1.CreateClientRequest) (*v1.CreateClientResponse, error)
 	// GetClient returns one client.
 	//
@@ -298,8 +301,9 @@ type ClientsServiceHandler interface {
 	// ListClients returns the clients of the caller's organisation, the oldest
 	// first, never with a secret.
 	//
-	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that
-	// was not issued for this query.
+	// Scope: oauth:clients:read. Errors: invalid_argument for a page token that was
+	// not issued for this query, and for a list without `page_size` that is too long
+	// for one answer.
 	ListClients(context.Context, *v1.ListClientsRequest) (*v1.ListClientsResponse, error)
 	// UpdateClient changes the fields that the mask names. Without a mask it changes
 	// every field that is set.

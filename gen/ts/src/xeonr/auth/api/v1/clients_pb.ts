@@ -338,7 +338,8 @@ export type ApplicationBindingConfig = Message<"xeonr.auth.api.v1.ApplicationBin
    * The settings: any JSON object. The registry stores it and does not read it.
    * Absent: no settings. Refused are NaN and the infinities, which JSON does not
    * have, objects nested deeper than 32 levels and, in the text of JSON, numbers
-   * beyond ±2^53, which would lose digits.
+   * beyond ±2^53, which would lose digits; and more than 16 KiB of JSON without
+   * white space in all bindings of a client together.
    *
    * @generated from field: google.protobuf.Struct json_config = 1;
    */

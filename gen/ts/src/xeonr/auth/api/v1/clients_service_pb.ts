@@ -321,8 +321,10 @@ export type ListClientsRequest = Message<"xeonr.auth.api.v1.ListClientsRequest">
   applicationId?: string | undefined;
 
   /**
-   * The largest number of clients in the answer, up to 1000. Absent or 0: all
-   * clients, in one answer.
+   * The largest number of clients in the answer, up to 1000. The answer has fewer
+   * if the clients are large: only `next_page_token` says whether more follow.
+   * Absent or 0: all clients in one answer. It is refused if they are more than the
+   * operator allows, 5000 by default, or too large for one answer.
    *
    * @generated from field: optional int32 page_size = 100;
    */
@@ -730,7 +732,8 @@ export const ClientsService: GenService<{
    * has one; later the secret is shown only on request. `Idempotency-Key` works
    * as in RegenerateSecret.
    *
-   * Scope: oauth:clients:manage. Errors: invalid_argument.
+   * Scope: oauth:clients:manage. Errors: invalid_argument; resource_exhausted if the
+   * organisation has as many clients as the operator allows.
    *
    * @generated from rpc xeonr.auth.api.v1.ClientsService.CreateClient
    */
@@ -757,8 +760,9 @@ export const ClientsService: GenService<{
    * ListClients returns the clients of the caller's organisation, the oldest
    * first, never with a secret.
    *
-   * Scope: oauth:clients:read. Errors: invalid_argument for a page token that
-   * was not issued for this query.
+   * Scope: oauth:clients:read. Errors: invalid_argument for a page token that was
+   * not issued for this query, and for a list without `page_size` that is too long
+   * for one answer.
    *
    * @generated from rpc xeonr.auth.api.v1.ClientsService.ListClients
    */
