@@ -176,6 +176,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Keyset:            s.storage.Keyset,
 		SecretPrefix:      s.config.SecretPrefix,
 		MaxOverlap:        s.config.MaxSecretOverlap,
+		MaxClients:        s.config.MaxClientsPerOrganisation,
+		MaxUnpaged:        s.config.MaxUnpagedList,
 		Log:               s.config.Log,
 		Clock:             clock,
 	})
@@ -217,7 +219,15 @@ func (s *Server) bind(ctx context.Context) (err error) {
 }
 
 func (s *Server) registerGauges() {
-	database := telemetry.Database{Pools: s.storage.DB.Pools(), OldestSecret: s.store.OldestSecret, Clock: s.config.Clock}
+	database := telemetry.Database{
+		Pools:      s.storage.DB.Pools(),
+		MaxClients: s.config.MaxClientsPerOrganisation,
+		Clock:      s.config.Clock,
+		Totals: func(ctx context.Context) (telemetry.Totals, error) {
+			totals, err := s.store.Totals(ctx)
+			return telemetry.Totals(totals), err
+		},
+	}
 	if s.storage.DatabaseFile != "" {
 		database.WALFile = s.storage.DatabaseFile + "-wal"
 	}

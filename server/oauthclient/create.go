@@ -41,8 +41,8 @@ type CreateInput struct {
 // Create registers a client in the caller's organisation. The record carries
 // the secret of a confidential client, and its event says so.
 //
-// Errors: Invalid naming each field that breaks a rule; for a key also
-// ErrKeyMismatch, ErrSuperseded and ErrKeyInUse.
+// Errors: Invalid naming each field that breaks a rule; Exhausted with the reason
+// CLIENT_LIMIT_REACHED; for a key also ErrKeyMismatch, ErrSuperseded and ErrKeyInUse.
 func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Record, error) {
 	if err := in.validate(); err != nil {
 		return Record{}, err
@@ -69,6 +69,9 @@ func (s *Store) Create(ctx context.Context, caller Caller, in CreateInput) (Reco
 
 // create runs the body of Create's transaction.
 func (s *Store) create(ctx context.Context, tx *unit, id uuid.UUID, caller Caller, in CreateInput, generated newSecret) (Record, error) {
+	if err := s.checkRoom(ctx, tx, caller.Organisation); err != nil {
+		return Record{}, err
+	}
 	row, err := s.insert(tx, id, caller, in, generated).Save(ctx)
 	if err != nil {
 		return Record{}, err

@@ -125,7 +125,7 @@ func newFaulty(t *testing.T, fault *fault) world {
 	write := client("write")
 	store, err := oauthclient.NewStore(oauthclient.Config{
 		Transact: func(ctx context.Context, body tx.Body) error { return tx.InTx(ctx, write, body) },
-		Classify: database.Classify, Read: client("read"), Keyset: opened.Keyset, MaxOverlap: time.Hour,
+		Classify: database.Classify, Read: client("read"), Keyset: opened.Keyset, MaxOverlap: time.Hour, MaxClients: 1000,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -208,6 +208,8 @@ func (w world) faultyCalls(t *testing.T) map[string]func(context.Context) error 
 		"Rotate, repeated":         rotate(repeated),
 		"Rotate with overlap":      rotate(oauthclient.RotateInput{ClientID: clients["overlapping"], Overlap: time.Hour}),
 		"Rotate what is not there": ignore(oauthclient.ErrNotFound, rotate(oauthclient.RotateInput{ClientID: uuid.New(), Key: newKey(t, "none")})),
+		"Rotate another version": ignore(oauthclient.ErrVersion,
+			rotate(oauthclient.RotateInput{ClientID: clients["read"], ExpectedVersion: 9, Key: newKey(t, "version")})),
 		"RevokePrevious": func(ctx context.Context) error {
 			_, _, err := w.RevokePrevious(ctx, acme, clients["revoked"])
 			return err
@@ -227,8 +229,14 @@ func (w world) faultyCalls(t *testing.T) map[string]func(context.Context) error 
 		},
 		"Get":           func(ctx context.Context) error { _, err := w.Get(ctx, acme, clients["read"]); return err },
 		"GetWithSecret": func(ctx context.Context) error { _, err := w.GetWithSecret(ctx, acme, clients["read"]); return err },
-		"List":          func(ctx context.Context) error { _, err := w.List(ctx, acme, oauthclient.ListInput{}); return err },
-		"Public":        func(ctx context.Context) error { _, err := w.Public(ctx, []uuid.UUID{clients["read"]}); return err },
+		"List":          func(ctx context.Context) error { _, err := w.page(ctx, oauthclient.ListInput{}); return err },
+		"Public": func(ctx context.Context) error {
+			list, err := w.Public(ctx, []uuid.UUID{clients["read"]})
+			if err == nil {
+				_, err = list.Read(ctx)
+			}
+			return err
+		},
 		"Logo": func(ctx context.Context) error {
 			_, err := w.Logo(ctx, oauthclient.Logo{ClientID: clients["read"], Hash: hash})
 			return err
@@ -241,9 +249,9 @@ func (w world) faultyCalls(t *testing.T) map[string]func(context.Context) error 
 			_, err := w.Verify(ctx, acme, verified.ID, verified.Secret.Reveal())
 			return err
 		},
-		"OldestSecret": func(ctx context.Context) error { _, err := w.OldestSecret(ctx); return err },
-		"ExpiredKeys":  func(ctx context.Context) error { _, err := w.ExpiredKeys().Find(ctx, 10); return err },
-		"OldEvents":    func(ctx context.Context) error { _, err := w.OldEvents(time.Nanosecond).Find(ctx, 10); return err },
+		"Totals":      func(ctx context.Context) error { _, err := w.Totals(ctx); return err },
+		"ExpiredKeys": func(ctx context.Context) error { _, err := w.ExpiredKeys().Find(ctx, 10); return err },
+		"OldEvents":   func(ctx context.Context) error { _, err := w.OldEvents(time.Nanosecond).Find(ctx, 10); return err },
 	}
 }
 

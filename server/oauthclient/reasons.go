@@ -9,7 +9,7 @@ func Reasons() []string {
 		ErrNotFound, ErrSecretNotFound, ErrExists, ErrPublicClient, ErrVersion, ErrKeyInUse, ErrKeyMismatch, ErrSuperseded, ErrConflict, ErrDamagedSecret, ErrKeyNotLoaded,
 		errOutcomeUnknown, errRetryWithKey,
 	}
-	reasons := []string{reasonOverlap, reasonPageSize}
+	reasons := []string{reasonOverlap, reasonClients, reasonPageSize}
 	for _, failure := range failures {
 		reasons = append(reasons, failure.Reason)
 	}

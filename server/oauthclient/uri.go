@@ -103,6 +103,7 @@ func (v *violations) bindings(field string, list []Binding) {
 			v.add(field, "nesting", fmt.Sprintf("must not be nested more than %d levels deep", maxNesting))
 		}
 	}
+	v.configs(field, list)
 }
 
 // inspect finds how deep a JSON value is nested, and U+0000 in its names and

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// lookEvery is how long the oldest secret is remembered, at least.
+	// lookEvery is how long Totals are remembered, at least.
 	lookEvery = time.Minute
-	// lookShare bounds the share of the time that looking for it may take: to find
-	// it the database reads every client.
+	// lookShare bounds the share of the time that finding them may take: the database
+	// reads every client for it.
 	lookShare = 100
 )
 
@@ -26,14 +26,16 @@ type Database struct {
 	Pools map[string]*sql.DB
 	// WALFile is the write-ahead log of SQLite. Empty: there is none.
 	WALFile string
-	// OldestSecret is when the oldest current secret was made; zero: there is none.
-	OldestSecret func(context.Context) (time.Time, error)
+	// Totals counts what there is.
+	Totals func(context.Context) (Totals, error)
+	// MaxClients bounds the clients of an organisation. 0: there is no bound.
+	MaxClients int
 	// Clock is the time.
 	Clock func() time.Time
 }
 
 // RegisterGauges exports the metrics of a database: its pools, the size of its
-// write-ahead log and the age of the oldest secret. It must be called before Run,
+// write-ahead log, how much there is and how much there may be. It must be called before Run,
 // once.
 func (t *Telemetry) RegisterGauges(db Database) {
 	for name, pool := range db.Pools {
@@ -44,9 +46,12 @@ func (t *Telemetry) RegisterGauges(db Database) {
 			Name: "clientsd_sqlite_wal_bytes", Help: "Size of the write-ahead log of SQLite.",
 		}, func() float64 { return sizeOf(db.WALFile) }))
 	}
-	t.oldest = &oldestSecret{find: db.OldestSecret, clock: db.Clock, age: prometheus.NewDesc(
-		"clientsd_oldest_secret_age_seconds", "Age of the oldest current secret, as found in the last minutes.", nil, nil)}
-	t.registry.MustRegister(t.oldest)
+	limit := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "clientsd_max_clients_per_organisation", Help: "Most clients that an organisation may have; 0: no limit.",
+	})
+	limit.Set(float64(db.MaxClients))
+	t.survey = &survey{find: db.Totals, clock: db.Clock}
+	t.registry.MustRegister(limit, t.survey)
 }
 
 // sizeOf returns 0 for a file that is not there: SQLite removes an empty log.
@@ -58,34 +63,62 @@ func sizeOf(file string) float64 {
 	return float64(info.Size())
 }
 
-// oldestSecret is a metric with a value only while there is a secret.
-type oldestSecret struct {
-	find   func(context.Context) (time.Time, error)
-	clock  func() time.Time
-	age    *prometheus.Desc
-	madeAt atomic.Pointer[time.Time] // nil: not known yet
+// Totals is what there is, over all organisations.
+type Totals struct {
+	Clients, LargestOrganisation, ConfigBytes int64
+
+	OldestSecret time.Time // zero: there is none
 }
 
-// Describe implements prometheus.Collector.
-func (o *oldestSecret) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- o.age }
+// A survey exports what is found only by reading every client. It has no values until
+// that was done.
+type survey struct {
+	find   func(context.Context) (Totals, error)
+	clock  func() time.Time
+	totals atomic.Pointer[Totals] // nil: not known yet
+}
 
-// Collect implements prometheus.Collector. It never asks the database: a scrape
-// takes no longer for it.
-func (o *oldestSecret) Collect(values chan<- prometheus.Metric) {
-	if madeAt := o.madeAt.Load(); madeAt != nil && !madeAt.IsZero() {
-		values <- prometheus.MustNewConstMetric(o.age, prometheus.GaugeValue, o.clock().Sub(*madeAt).Seconds())
+var (
+	descClients = prometheus.NewDesc("clientsd_clients", "Clients of all organisations, as counted in the last minutes.", nil, nil)
+	descLargest = prometheus.NewDesc("clientsd_largest_organisation_clients", "Clients of the organisation that has the most, as counted in the last minutes.", nil, nil)
+	descConfig  = prometheus.NewDesc("clientsd_json_config_bytes", "Size of the JSON in the bindings of all clients, as measured in the last minutes.", nil, nil)
+	descAge     = prometheus.NewDesc("clientsd_oldest_secret_age_seconds", "Age of the oldest current secret, as found in the last minutes.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (s *survey) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, description := range []*prometheus.Desc{descClients, descLargest, descConfig, descAge} {
+		descriptions <- description
 	}
 }
 
-// run looks for the oldest secret until ctx ends.
-func (o *oldestSecret) run(ctx context.Context, log *slog.Logger) {
+// Collect implements prometheus.Collector. It never asks the database: a scrape
+// takes no longer for it.
+func (s *survey) Collect(values chan<- prometheus.Metric) {
+	totals := s.totals.Load()
+	if totals == nil {
+		return
+	}
+	gauge := func(description *prometheus.Desc, value float64) {
+		values <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value)
+	}
+	gauge(descClients, float64(totals.Clients))
+	gauge(descLargest, float64(totals.LargestOrganisation))
+	gauge(descConfig, float64(totals.ConfigBytes))
+	if !totals.OldestSecret.IsZero() {
+		gauge(descAge, s.clock().Sub(totals.OldestSecret).Seconds())
+	}
+}
+
+// run reads the clients again and again until ctx ends.
+func (s *survey) run(ctx context.Context, log *slog.Logger) {
 	for ctx.Err() == nil {
 		begun := time.Now()
-		madeAt, err := o.find(ctx)
+		totals, err := s.find(ctx)
 		if err == nil {
-			o.madeAt.Store(&madeAt)
+			s.totals.Store(&totals)
 		} else if ctx.Err() == nil {
-			log.WarnContext(ctx, "the age of the oldest secret is not known", "error", err)
+			log.WarnContext(ctx, "the number of clients and the age of the oldest secret are not known", "error", err)
 		}
 		select {
 		case <-time.After(max(lookEvery, lookShare*time.Since(begun))):

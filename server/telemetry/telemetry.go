@@ -33,7 +33,7 @@ type Telemetry struct {
 	config   Config
 	registry *prometheus.Registry
 	metrics  metrics
-	oldest   *oldestSecret
+	survey   *survey
 	endpoint *endpoint // nil: nobody scrapes
 
 	spans  trace.TracerProvider // nil: nobody collects them
@@ -63,8 +63,8 @@ func (t *Telemetry) Run(ctx context.Context) {
 	if t.endpoint != nil {
 		running.Go(func() { t.endpoint.run(ctx, t.config.Log) })
 	}
-	if t.oldest != nil && (t.endpoint != nil || t.meters != nil) {
-		running.Go(func() { t.oldest.run(ctx, t.config.Log) })
+	if t.survey != nil && (t.endpoint != nil || t.meters != nil) {
+		running.Go(func() { t.survey.run(ctx, t.config.Log) })
 	}
 	running.Wait()
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"clientsd/server"
+	"clientsd/server/issuer"
 	"clientsd/server/servertest"
 	"clientsd/server/storage"
 )
@@ -174,5 +175,27 @@ func TestMetrics_ProcessAndDatabase(t *testing.T) {
 		if !slices.Contains(names, want) {
 			t.Errorf("there is no %s", want)
 		}
+	}
+}
+
+func TestMetrics_ClientsAndTheirLimit(t *testing.T) {
+	before := servertest.Start(t)
+	for range 3 {
+		before.Create(t, servertest.PublicRequest())
+	}
+	other := before.Mint(t, issuer.Grant{Scopes: servertest.All, Organisation: "other"})
+	id := before.CreateAs(t, other, servertest.Request()).GetClientId()
+	before.Exec(t, "UPDATE oauth_clients SET application_bindings = ?", "[]")
+	before.Exec(t, "UPDATE oauth_clients SET application_bindings = ? WHERE id = ?", `["é"]`, id)
+	before.Stop(t)
+	s := servertest.StartWatched(t, servertest.InDir(before.Dir), func(c *server.Config) { c.MaxClientsPerOrganisation = 7 })
+	for len(s.Named(t, "clientsd_clients")) == 0 { // they are counted in the background
+		time.Sleep(time.Millisecond)
+	}
+	for name, want := range map[string]float64{
+		"clientsd_clients": 4, "clientsd_largest_organisation_clients": 3, "clientsd_max_clients_per_organisation": 7,
+		"clientsd_json_config_bytes": 3*2 + 6,
+	} {
+		s.Want(t, name, map[string]float64{"": want})
 	}
 }
