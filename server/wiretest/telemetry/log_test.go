@@ -123,7 +123,7 @@ func TestLog_OneLineForEachRequest(t *testing.T) {
 		line("clientsd", "clientsd.v1.SecretsService/FindSecret", "invalid_argument", 400),
 		line("none", "/logos/{client}/{file}", "not_found", 404),
 		line("vigilo", "/clients/{client_id}/regenerate-secret", "unimplemented", 405),
-		line("none", "unknown", "not_found", 404),
+		line("none", "unknown", "unimplemented", 404),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
