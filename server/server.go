@@ -159,9 +159,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.storage, err = storage.Open(ctx, s.config.Storage); err != nil {
 		return err
 	}
-	if s.issuer, err = issuer.OpenOrCreate(ctx, issuer.Database{
-		Read: s.storage.DB.Read, Transact: s.storage.DB.Serialise, Log: s.config.Log,
-	}, s.storage.Keyset); err != nil {
+	signingKeys := issuer.Database{Read: s.storage.DB.Read, Transact: s.storage.DB.Serialise, Log: s.config.Log}
+	if s.issuer, err = issuer.OpenOrCreate(ctx, signingKeys, s.storage.Keyset); err != nil {
 		return err
 	}
 	clock, err := s.storage.DB.Clock(ctx, s.config.Clock)

@@ -91,10 +91,8 @@ func TestCreate_FileExists(t *testing.T) {
 	}
 }
 
-// to returns a function that replaces what it is given by content.
-func to(content string) func([]byte) ([]byte, error) {
-	return func([]byte) ([]byte, error) { return []byte(content), nil }
-}
+// toNew replaces what it is given.
+func toNew([]byte) ([]byte, error) { return []byte("new"), nil }
 
 func TestUpdate_ChangesTheContent(t *testing.T) {
 	folder := t.TempDir()
@@ -112,7 +110,7 @@ func TestUpdate_ChangesTheContent(t *testing.T) {
 func TestUpdate_FileMissing(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "file")
-	if err := durable.Update(path, to("new")); !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.Update(path, toNew); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got error %v", err)
 	}
 	if err := durable.CheckUpdate(path); !errors.Is(err, fs.ErrNotExist) {
@@ -131,7 +129,7 @@ func TestUpdate_ReaderKeepsTheOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	if err := durable.Update(path, to("new")); err != nil {
+	if err := durable.Update(path, toNew); err != nil {
 		t.Fatal(err)
 	}
 	got := make([]byte, 8)
@@ -188,7 +186,7 @@ func TestUpdate_ThroughSymlinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(durable.CheckUpdate(path), durable.Update(path, to("new"))); err != nil {
+	if err := errors.Join(durable.CheckUpdate(path), durable.Update(path, toNew)); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, data, map[string]string{"file": "new"})

@@ -26,3 +26,6 @@ func BelongTo(t *testing.T, uid, gid int) {
 	t.Cleanup(func() { idsOf = before })
 	idsOf = func(fs.FileInfo) (int, int) { return uid, gid }
 }
+
+// Fsync writes a file to disk, as this package does.
+func Fsync(file *os.File) error { return fsync(file) }

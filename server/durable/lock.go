@@ -45,7 +45,7 @@ func openToLock(path string) (*os.File, error) {
 
 func flock(file *os.File) error {
 	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX) //nolint:gosec // a descriptor is a small number
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
 		if !errors.Is(err, syscall.EINTR) {
 			return os.NewSyscallError("flock", err)
 		}

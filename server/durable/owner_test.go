@@ -57,7 +57,7 @@ func TestUpdate_KeepsOwnerGroupAndMode(t *testing.T) {
 	for mode, want := range map[fs.FileMode]string{0o600: "-rw-------", 0o640: "-rw-r-----", 0o440: "-r--r-----"} {
 		t.Run(want, func(t *testing.T) {
 			folder, path, owner := given(t, mode)
-			if err := durable.Update(path, to("new")); err != nil {
+			if err := durable.Update(path, toNew); err != nil {
 				t.Fatal(err)
 			}
 			wantFiles(t, folder, map[string]string{"file": "new"})
@@ -148,7 +148,7 @@ func TestCreate_FolderOfSomeoneElse(t *testing.T) {
 func TestFlush_BeforeAndAfterTheName(t *testing.T) {
 	for name, publish := range map[string]func(path string) error{
 		"create": func(path string) error { return errors.Join(os.Remove(path), durable.CreateFile(path, []byte("new"))) },
-		"update": func(path string) error { return durable.Update(path, to("new")) },
+		"update": func(path string) error { return durable.Update(path, toNew) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder, path, owner := given(t, 0o600)
@@ -178,5 +178,18 @@ func TestFlush_BeforeAndAfterTheName(t *testing.T) {
 				t.Errorf("what was flushed (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The kernel refuses to write a pipe to disk: something that only pretends would not.
+func TestFsync_AsksTheKernel(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	defer writer.Close()
+	if err := durable.Fsync(writer); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("got error %v", err)
 	}
 }

@@ -36,7 +36,7 @@ type household struct {
 
 func newHousehold(t *testing.T) household {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "clientsd-household-")
+	folder, err := os.MkdirTemp("", "clientsd-household-") //nolint:usetesting // only its owner can enter what is in t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,8 +368,14 @@ func TestServe_KeysetFromBeforeARotation(t *testing.T) {
 	want := fmt.Sprintf("clientsd: open %s: the keyset is older than the data: put its newest copy in its place: it lacks key %d, which has sealed 1 rows\n",
 		filepath.Join(dir, "clientsd.db"), added.Primary())
 	for _, args := range [][]string{
-		{"serve", "--addr", "127.0.0.1:0"}, {"token", "--scope", "oauth:clients:read"}, {"keyset", "rotate"}, {"keyset", "rekey"}, {"keyset", "prune"},
-		{"keyset", "info"}, {"signing-key", "rotate"}, {"migrate"},
+		{"serve", "--addr", "127.0.0.1:0"},
+		{"token", "--scope", "oauth:clients:read"},
+		{"keyset", "rotate"},
+		{"keyset", "rekey"},
+		{"keyset", "prune"},
+		{"keyset", "info"},
+		{"signing-key", "rotate"},
+		{"migrate"},
 	} {
 		if err := os.WriteFile(keyset, older, 0o600); err != nil {
 			t.Fatal(err)
