@@ -107,7 +107,7 @@ func (r *routes) mount() error {
 	r.mountOpen("GET ", xeonr.LogoPattern, r.stack.Public(xeonr.NewLogoHandler(r.store, r.config.Log)))
 	r.mountOpen("GET ", "/.well-known/jwks.json", r.stack.Public(http.HandlerFunc(r.serveJWKS)))
 	r.mountOpen("GET ", "/openapi.yaml", r.stack.Public(openapi.Handler()))
-	r.mux.Handle("GET /{$}", r.named(reqctx.Route{API: noAPI, Method: "/"}, http.HandlerFunc(r.serveRoot)))
+	r.mux.Handle("GET /{$}", r.named(reqctx.Route{API: noAPI, Method: "/"}, r.stack.Public(http.HandlerFunc(r.serveRoot))))
 	r.mux.HandleFunc("/", r.serveUnknown)
 	r.mountHealth()
 	r.mountReflection()
