@@ -90,6 +90,24 @@ func TestResult_IsWhatWasNotedLast(t *testing.T) {
 	want("a failure after that", reqctx.Result{Code: "internal"})
 }
 
+func TestOnAnswer_CallsOnce(t *testing.T) {
+	ctx, _ := identified(t, func(*http.Request) {})
+	calls := 0
+	reqctx.OnAnswer(context.WithoutCancel(ctx), func() { calls++ })
+	if calls != 0 {
+		t.Errorf("before the answer: called %d times", calls)
+	}
+	reqctx.Answered(ctx)
+	reqctx.Answered(ctx)
+	if calls != 1 {
+		t.Errorf("after the answer: called %d times", calls)
+	}
+	reqctx.OnAnswer(t.Context(), func() { calls++ })
+	if calls != 2 {
+		t.Error("outside a request: not called")
+	}
+}
+
 func TestResult_OutsideARequestIsEmpty(t *testing.T) {
 	reqctx.SetCode(t.Context(), reqctx.OK)
 	reqctx.SetSecretReleased(t.Context())

@@ -33,6 +33,7 @@ type info struct {
 	id, address string
 	route       Route
 	result      Result
+	onAnswer    []func()
 }
 
 type contextKey struct{}

@@ -25,5 +25,25 @@ func SetCode(ctx context.Context, code string) {
 // SetSecretReleased notes that the answer carries a secret.
 func SetSecretReleased(ctx context.Context) { infoOf(ctx).result.SecretReleased = true }
 
+// OnAnswer calls f once the answer is put together, before the server waits for its
+// reader, or when there is none. Outside a request it calls f immediately.
+func OnAnswer(ctx context.Context, f func()) {
+	i, ok := ctx.Value(contextKey{}).(*info)
+	if !ok {
+		f()
+		return
+	}
+	i.onAnswer = append(i.onAnswer, f)
+}
+
+// Answered calls what [OnAnswer] was given.
+func Answered(ctx context.Context) {
+	i := infoOf(ctx)
+	for _, f := range i.onAnswer {
+		f()
+	}
+	i.onAnswer = nil
+}
+
 // ResultOf returns what was noted, or the zero Result.
 func ResultOf(ctx context.Context) Result { return infoOf(ctx).result }

@@ -246,4 +246,5 @@ func (x *exchange) rest() {
 		x.working = false
 		<-x.lane.places
 	}
+	reqctx.Answered(x.ctx)
 }

@@ -117,12 +117,7 @@ func (s *Service) ListClients(ctx context.Context, req *apiv1.ListClientsRequest
 	if err != nil {
 		return nil, err
 	}
-	end, err := s.turn(ctx, list)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	page, err := list.Read(ctx)
+	page, err := s.read(ctx, list)
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +133,17 @@ func (s *Service) ListClients(ctx context.Context, req *apiv1.ListClientsRequest
 	return resp, nil
 }
 
-// turn waits until a large list may be put together, and returns the function that
-// lets the next one begin. There is one of an organisation at a time, and two in all.
-func (s *Service) turn(ctx context.Context, list *oauthclient.List) (end func(), err error) {
-	if !list.IsLarge {
-		return func() {}, nil
+// read reads a list. A large one waits until the answers to others are put together:
+// there is one of an organisation at a time, and two in all.
+func (s *Service) read(ctx context.Context, list *oauthclient.List) (oauthclient.Page, error) {
+	if list.IsLarge {
+		end, err := s.lists.Take(ctx, reqctx.Caller(ctx).TokenOrganisation)
+		if err != nil {
+			return oauthclient.Page{}, err
+		}
+		reqctx.OnAnswer(ctx, end)
 	}
-	return s.lists.Take(ctx, reqctx.Caller(ctx).TokenOrganisation)
+	return list.Read(ctx)
 }
 
 // UpdateClient changes a client.
@@ -219,12 +218,7 @@ func (s *Service) GetPublicClients(ctx context.Context, req *apiv1.GetPublicClie
 	if err != nil {
 		return nil, err
 	}
-	end, err := s.turn(ctx, list)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	page, err := list.Read(ctx)
+	page, err := s.read(ctx, list)
 	if err != nil {
 		return nil, err
 	}
