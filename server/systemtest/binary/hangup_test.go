@@ -2,6 +2,7 @@ package binary_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"clientsd/server/secret"
 	"clientsd/server/servertest"
 )
 
@@ -56,10 +58,23 @@ func TestServe_SIGHUPReadsTheCertificate(t *testing.T) {
 	p.wantEnd(t)
 }
 
-func TestServe_SIGHUPWithoutTLS(t *testing.T) {
-	p := startProcess(t, t.TempDir())
+func TestServe_SIGHUPReadsTheKeyset(t *testing.T) {
+	dir := t.TempDir()
+	keyset := filepath.Join(dir, "keyset.json")
+	p := startProcess(t, dir)
+	do(t, "keyset", "rotate", "--data-dir", dir)
+	rotated, err := secret.ReadKeyset(keyset)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.signal(t, syscall.SIGHUP)
-	p.register(t)
+	p.waitForLog(t, fmt.Sprintf(`"msg":"the keyset was read again","file":%q,"keys":2,"primary":%d`, keyset, rotated.Primary()), 1)
+	if err := os.WriteFile(keyset, []byte("junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(t, syscall.SIGHUP)
+	p.waitForLog(t, `"level":"ERROR","msg":"the keyset needs an operator"`, 1)
+	p.register(t) // with the keys from before
 	p.wantEnd(t)
 }
 
