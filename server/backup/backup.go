@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -48,7 +49,9 @@ func Make(ctx context.Context, source, target string, progress Progress) (create
 		return Copy{}, fmt.Errorf("back up to %s: %w", target, ErrExists)
 	}
 	takenAt := time.Now()
-	err = database.VerifySQLite(ctx, source)
+	if _, err = os.Stat(filepath.Dir(target)); err == nil { // reading all of the source can take minutes
+		err = database.VerifySQLite(ctx, source)
+	}
 	if err == nil {
 		created, err = publish(ctx, source, target, takenAt, progress)
 	}

@@ -22,7 +22,7 @@ func (c KeysetPrune) Run(env *Environment) error {
 		if err != nil {
 			return err
 		}
-		unused := unusedKeys(env, s.Keyset.Keys(), usage)
+		unused := c.unusedKeys(env, s.Keyset.Keys(), usage)
 		if len(unused) == 0 {
 			_, err = fmt.Fprintln(env.Stdout, "no key can be removed")
 			return err
@@ -39,14 +39,14 @@ func (c KeysetPrune) Run(env *Environment) error {
 	})
 }
 
-func unusedKeys(env *Environment, keys []secret.Key, usage map[uint32]int) (unused []uint32) {
+func (c KeysetPrune) unusedKeys(env *Environment, keys []secret.Key, usage map[uint32]int) (unused []uint32) {
 	for _, key := range keys {
 		switch rows := usage[key.ID]; {
 		case key.Primary:
 		case rows == 0:
 			unused = append(unused, key.ID)
 		default:
-			_, _ = fmt.Fprintf(env.Stderr, "key %d stays, %d rows are sealed with it: clientsd keyset rekey first\n", key.ID, rows) // a hint
+			_, _ = fmt.Fprintf(env.Stderr, "key %d stays, %d rows are sealed with it: %s\n", key.ID, rows, c.command(env, "keyset", "rekey")) // a hint
 		}
 	}
 	return unused

@@ -16,7 +16,8 @@ func (c KeysetRotate) Run(env *Environment) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(env.Stdout, "key %d is the primary key now; back up %s, then: clientsd keyset rekey\n", key.ID, s.KeysetFile)
+		_, err = fmt.Fprintf(env.Stdout, "key %d is the primary key now; back up %s, then: %s\n",
+			key.ID, s.KeysetFile, c.command(env, "keyset", "rekey"))
 		return err
 	})
 }

@@ -82,7 +82,7 @@ func TestKeyset_RotationInThreeSteps(t *testing.T) {
 
 	rotated, err := said(t, rotate.Run)
 	key := primary(t, dir)
-	want := fmt.Sprintf("key %d is the primary key now; back up %s, then: clientsd keyset rekey\n", key, filepath.Join(dir, "keyset.json"))
+	want := fmt.Sprintf("key %d is the primary key now; back up %s, then: clientsd keyset rekey --data-dir %s\n", key, filepath.Join(dir, "keyset.json"), dir)
 	if rotated != want || err != nil || key == old {
 		t.Errorf("got %q, error %v, want %q", rotated, err, want)
 	}
@@ -124,7 +124,7 @@ func TestKeysetPrune_KeyInUse(t *testing.T) {
 	age(t, dir)
 	var stdout, stderr bytes.Buffer
 	err := prune.Run(&command.Environment{Context: t.Context(), Stdout: &stdout, Stderr: &stderr})
-	want := fmt.Sprintf("key %d stays, 2 rows are sealed with it: clientsd keyset rekey first\n", old)
+	want := fmt.Sprintf("key %d stays, 2 rows are sealed with it: clientsd keyset rekey --data-dir %s\n", old, dir)
 	if err != nil || !strings.HasSuffix(stderr.String(), want) {
 		t.Errorf("got %q, error %v, want %q", stderr.String(), err, want)
 	}
