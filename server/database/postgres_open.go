@@ -109,7 +109,7 @@ func OpenPostgres(ctx context.Context, p Postgres) (*DB, error) {
 	}
 	pool, err := p.openPool(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
 	client := ent.NewClient(ent.Driver(entsql.OpenDB(dialect.Postgres, pool)))
 	return &DB{
@@ -190,6 +190,9 @@ func (p Postgres) openPool(ctx context.Context, config *pgx.ConnConfig) (*sql.DB
 	prepare := prepareSession(config.ConnectTimeout, afterStartup(config))
 	pool := sql.OpenDB(connector{stdlib.GetConnector(*config, stdlib.OptionAfterConnect(prepare), stdlib.OptionResetSession(stillWritable))})
 	if err := refuseTransactionPooling(ctx, pool); err != nil {
+		if !errors.Is(err, ErrTransactionPooling) {
+			err = fmt.Errorf("--database-url: %w", err)
+		}
 		return nil, errors.Join(err, pool.Close())
 	}
 	pool.SetMaxOpenConns(p.MaxConnections)

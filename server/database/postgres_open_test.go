@@ -198,7 +198,7 @@ func TestPool_DropsReadOnlyConnection(t *testing.T) {
 
 func TestOpenPostgres_ServerDoesNotAnswer(t *testing.T) {
 	_, err := database.OpenPostgres(t.Context(), database.Postgres{URL: "postgres://clientsd:s3cr3t@127.0.0.1:1/clientsd?sslmode=disable"})
-	if err == nil || !strings.HasPrefix(err.Error(), "open database: ") || database.Classify(err) != tx.Unavailable {
+	if err == nil || !strings.HasPrefix(err.Error(), "--database-url: ") || database.Classify(err) != tx.Unavailable {
 		t.Errorf("got error %v", err)
 	}
 	if strings.Contains(err.Error(), "s3cr3t") {

@@ -3,7 +3,9 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"clientsd/server/database"
@@ -11,19 +13,60 @@ import (
 	"clientsd/server/secret"
 )
 
-// create makes a database with its tables and its keyset check, and only then
-// gives it its name: whatever interrupts it, a database that has its name is
-// whole. It reports false if another process was first, which is no error.
-func create(ctx context.Context, path string, keyset *secret.Keyset) (bool, error) {
-	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
-		return false, err
+// create makes the keyset, if there is none, and a database with its tables and its
+// keyset check. Only then it gives the database its name: whatever interrupts it, a
+// database that has its name is whole. It reports false if another process was first,
+// which is no error.
+//
+// It begins with a file in the folder of the database, so that no keyset is left where
+// there can be no database.
+func (s *Storage) create(ctx context.Context) (created bool, err error) {
+	folder := filepath.Dir(s.DatabaseFile)
+	if _, err := os.Lstat(folder); errors.Is(err, fs.ErrNotExist) {
+		defer func() {
+			if !created {
+				_ = os.Remove(folder) // unless something is in it
+			}
+		}()
 	}
-	// Create, not Replace: it never replaces a database that is there.
-	err := durable.Create(path, func(unnamed string) error { return initialise(ctx, unnamed, keyset) })
-	if errors.Is(err, fs.ErrExist) {
+	if err := durable.MakeFolder(folder); err != nil {
+		return false, fmt.Errorf("--data-dir %s: %w", folder, err)
+	}
+	var keysetErr error
+	err = durable.Create(s.DatabaseFile, func(unnamed string) error {
+		if keysetErr = s.createKeyset(); keysetErr != nil {
+			return keysetErr
+		}
+		return initialise(ctx, unnamed, s.Keyset)
+	})
+	switch {
+	case keysetErr != nil:
+		return false, keysetErr
+	case errors.Is(err, fs.ErrExist):
 		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("--data-dir %s: create database: %w", folder, err)
+	default:
+		return true, nil
 	}
-	return err == nil, err
+}
+
+// createKeyset does nothing if there is one.
+func (s *Storage) createKeyset() error {
+	if s.Keyset != nil {
+		return nil
+	}
+	err := durable.MakeFolder(filepath.Dir(s.KeysetFile))
+	if err == nil {
+		s.Keyset, err = secret.CreateKeyset(s.KeysetFile)
+	}
+	if errors.Is(err, fs.ErrExist) { // another process was first
+		s.Keyset, err = secret.ReadKeyset(s.KeysetFile)
+	}
+	if err != nil {
+		return fmt.Errorf("--keyset %s: %w", s.KeysetFile, err)
+	}
+	return nil
 }
 
 // initialise makes the tables and the row that knows the keyset. Closing the last

@@ -9,13 +9,17 @@ import (
 	"entgo.io/ent/dialect"
 
 	"clientsd/server/database"
-	"clientsd/server/secret"
 )
 
 // openPostgres creates neither a keyset nor a database: several servers share both.
 func openPostgres(ctx context.Context, config Config) (s *Storage, err error) {
 	s = &Storage{}
-	if err := s.loadKeyset(config); err != nil {
+	if config.KeysetContent == "" && config.KeysetFile == "" {
+		return nil, ErrKeysetNotGiven
+	}
+	if err := s.readKeyset(config); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: restore it from its backup, or create the first one with clientsd keyset create", err)
+	} else if err != nil {
 		return nil, err
 	}
 	if s.DB, err = database.OpenPostgres(ctx, config.Postgres); err != nil {
@@ -32,22 +36,6 @@ func openPostgres(ctx context.Context, config Config) (s *Storage, err error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", s.DB.Name(), err), s.DB.Close())
 	}
 	return s, nil
-}
-
-func (s *Storage) loadKeyset(config Config) (err error) {
-	switch {
-	case config.KeysetContent != "":
-		s.Keyset, err = secret.ParseKeyset([]byte(config.KeysetContent))
-	case config.KeysetFile != "":
-		s.KeysetFile = config.KeysetFile
-		s.Keyset, err = secret.ReadKeyset(s.KeysetFile)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: restore it from its backup, or create the first one with clientsd keyset create", err)
-		}
-	default:
-		err = ErrKeysetNotGiven
-	}
-	return err
 }
 
 // preparePostgres refuses a database before it writes anything. It returns the

@@ -44,12 +44,12 @@ func TestOpen_WithoutItsKeyset(t *testing.T) {
 		"no keyset at all": {
 			func(t *testing.T, path string) { t.Helper(); overwrite(t, path, []byte("{}")) },
 			storage.Config{},
-			nil, "parse keyset: not a Tink keyset in JSON",
+			nil, "--keyset KEYSET: parse keyset: not a Tink keyset in JSON",
 		},
 		"no keyset at all, as content": {
 			missing,
 			storage.Config{KeysetContent: "{}"},
-			nil, "parse keyset: not a Tink keyset in JSON",
+			nil, "CLIENTSD_KEYSET: parse keyset: not a Tink keyset in JSON",
 		},
 		"readable by others": {
 			func(t *testing.T, path string) {
@@ -59,7 +59,7 @@ func TestOpen_WithoutItsKeyset(t *testing.T) {
 				}
 			},
 			storage.Config{},
-			nil, "read keyset: KEYSET has mode 0644, others can read it: chmod 600",
+			nil, "--keyset KEYSET: read keyset: KEYSET has mode 0644, others can read it: chmod 600",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestOpen_WithoutItsKeyset(t *testing.T) {
 			before, beforeFiles := read(t, db), files(t, dir)
 			tt.config.Dir, tt.config.Create = dir, true
 			s, err := storage.Open(t.Context(), tt.config)
-			want := strings.NewReplacer("KEYSET", keyset, "DATABASE", db).Replace(tt.want)
+			want := strings.NewReplacer("CLIENTSD_KEYSET", "CLIENTSD_KEYSET", "KEYSET", keyset, "DATABASE", db).Replace(tt.want)
 			if s != nil || err == nil || err.Error() != want || tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("got %v, error %v\nwant error %s", s, err, want)
 			}

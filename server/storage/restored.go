@@ -46,8 +46,8 @@ func OpenDatabase(ctx context.Context, config Config) (*database.DB, error) {
 // Errors: ErrKeysetMissing.
 func LoadKeyset(config Config) (*secret.Keyset, error) {
 	s := &Storage{}
-	if err := s.openKeyset(config, true); err != nil {
-		return nil, err
+	if err := s.readKeyset(config); err != nil {
+		return nil, s.missing(err)
 	}
 	return s.Keyset, nil
 }

@@ -15,12 +15,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"entgo.io/ent/dialect"
 
 	"clientsd/server/database"
-	"clientsd/server/durable"
 	"clientsd/server/secret"
 )
 
@@ -121,17 +119,17 @@ func openFile(ctx context.Context, config Config) (*Storage, error) {
 	s := &Storage{DatabaseFile: config.DatabasePath()}
 	exists, err := isFile(s.DatabaseFile)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", config.Dir, err)
+		return nil, fmt.Errorf("--data-dir %s: %w", config.Dir, err)
 	}
 	if !exists && !config.Create {
 		return nil, fmt.Errorf("open %s: %w", config.Dir, ErrNoData)
 	}
-	if err := s.openKeyset(config, exists); err != nil {
-		return nil, err
+	if err := s.readKeyset(config); err != nil && (exists || !errors.Is(err, fs.ErrNotExist)) {
+		return nil, s.missing(err)
 	}
 	if !exists {
-		if s.Created, err = create(ctx, s.DatabaseFile, s.Keyset); err != nil {
-			return nil, fmt.Errorf("create %s: %w", s.DatabaseFile, err)
+		if s.Created, err = s.create(ctx); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.openDatabase(ctx, config.RestorePolicy); err != nil {
@@ -143,26 +141,25 @@ func openFile(ctx context.Context, config Config) (*Storage, error) {
 // Close closes the database.
 func (s *Storage) Close() error { return s.DB.Close() }
 
-// openKeyset loads the keyset. It creates one if there is no database either.
-func (s *Storage) openKeyset(config Config, databaseExists bool) (err error) {
+// readKeyset reads the keyset that the configuration names.
+func (s *Storage) readKeyset(config Config) (err error) {
 	if config.KeysetContent != "" {
-		s.Keyset, err = secret.ParseKeyset([]byte(config.KeysetContent))
-		return err
+		if s.Keyset, err = secret.ParseKeyset([]byte(config.KeysetContent)); err != nil {
+			return fmt.Errorf("CLIENTSD_KEYSET: %w", err)
+		}
+		return nil
 	}
 	s.KeysetFile = config.KeysetPath()
-	s.Keyset, err = secret.ReadKeyset(s.KeysetFile)
-	switch {
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	case databaseExists:
+	if s.Keyset, err = secret.ReadKeyset(s.KeysetFile); err != nil {
+		return fmt.Errorf("--keyset %s: %w", s.KeysetFile, err)
+	}
+	return nil
+}
+
+// missing returns ErrKeysetMissing if err says that there is no keyset file.
+func (s *Storage) missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("open keyset %s: %w", s.KeysetFile, ErrKeysetMissing)
-	}
-	if err := durable.MakeFolder(filepath.Dir(s.KeysetFile)); err != nil {
-		return fmt.Errorf("create keyset: %w", err)
-	}
-	s.Keyset, err = secret.CreateKeyset(s.KeysetFile)
-	if errors.Is(err, fs.ErrExist) { // another process was first
-		s.Keyset, err = secret.ReadKeyset(s.KeysetFile)
 	}
 	return err
 }

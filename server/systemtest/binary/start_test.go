@@ -42,6 +42,10 @@ func TestServe_RefusesBeforeItMakesAnything(t *testing.T) {
 	keyset := filepath.Join(t.TempDir(), "keyset.json")
 	do(t, "keyset", "create", keyset)
 	file := write(t, "junk")
+	broken := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("/no/such/folder", broken); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct {
 		args []string
 		env  string // NAME=VALUE
@@ -58,21 +62,22 @@ func TestServe_RefusesBeforeItMakesAnything(t *testing.T) {
 		"a port out of range":           {[]string{"--addr", "127.0.0.1:99999"}, "", "--addr: listen tcp: address 99999: invalid port"},
 		"plain text for all":            {[]string{"--addr", "0.0.0.0:0"}, "", "--addr 0.0.0.0:0: secrets would cross the network in plain text"},
 		"metrics where others are":      {[]string{"--metrics-addr", busy}, "", "--metrics-addr: listen tcp " + busy + ": bind: address already in use"},
-		"a folder that is a file":       {[]string{"--data-dir", file}, "", "not a directory"},
-		"a folder inside a file":        {[]string{"--data-dir", filepath.Join(file, "data")}, "", "not a directory"},
-		"a folder that is no folder, with a keyset elsewhere": {
-			[]string{"--data-dir", filepath.Join(file, "data"), "--keyset", filepath.Join(filepath.Dir(file), "keyset.json")}, "", "not a directory",
+		"a folder that is a file":       {[]string{"--data-dir", file}, "", "--data-dir " + file + ": "},
+		"a folder inside a file":        {[]string{"--data-dir", filepath.Join(file, "data")}, "", "--data-dir " + file + "/data: "},
+		"a folder that leads nowhere, with a keyset elsewhere": {
+			[]string{"--data-dir", broken, "--keyset", filepath.Join(filepath.Dir(file), "keyset.json")}, "", "--data-dir " + broken + ": ",
 		},
-		"a keyset that is junk":              {[]string{"--keyset", file}, "", "parse keyset: not a Tink keyset in JSON"},
-		"a keyset inside a file":             {[]string{"--keyset", filepath.Join(file, "keyset.json")}, "", "not a directory"},
-		"a keyset in the environment, junk":  {nil, "CLIENTSD_KEYSET=junk", "parse keyset: not a Tink keyset in JSON"},
-		"PostgreSQL without a keyset":        {[]string{"--database-url", "postgres://127.0.0.1:1/clientsd"}, "", "--database-url: a keyset is needed too"},
-		"PostgreSQL with a keyset not there": {[]string{"--database-url", "postgres://127.0.0.1:1/clientsd", "--keyset", file + ".none"}, "", "no such file"},
-		"PostgreSQL that is not there":       {[]string{"--database-url", "postgres://127.0.0.1:1/clientsd", "--keyset", keyset, "--migrate"}, "", "failed to connect"},
-		"no exporter":                        {nil, "OTEL_TRACES_EXPORTER=none-such", "OTEL_TRACES_EXPORTER: "},
-		"a prefix that must be escaped":      {[]string{"--secret-prefix", "a-b"}, "", `--secret-prefix "a-b": `},
-		"a standby of a file":                {[]string{"--require-sync-standby"}, "", "--require-sync-standby: needs --database-url"},
-		"no time to answer":                  {[]string{"--timeout", "0s"}, "", "--timeout 0s: must be more than zero"},
+		"a keyset in a folder that leads nowhere": {[]string{"--keyset", filepath.Join(broken, "keyset.json")}, "", "clientsd: --keyset " + broken + "/keyset.json: "},
+		"a keyset that is junk":                   {[]string{"--keyset", file}, "", "--keyset " + file + ": parse keyset: not a Tink keyset in JSON"},
+		"a keyset inside a file":                  {[]string{"--keyset", filepath.Join(file, "keyset.json")}, "", "--keyset " + file + "/keyset.json: "},
+		"a keyset in the environment, junk":       {nil, "CLIENTSD_KEYSET=junk", "CLIENTSD_KEYSET: parse keyset: not a Tink keyset in JSON"},
+		"PostgreSQL without a keyset":             {[]string{"--database-url", "postgres://127.0.0.1:1/clientsd"}, "", "--database-url: a keyset is needed too"},
+		"PostgreSQL with a keyset not there":      {[]string{"--database-url", "postgres://127.0.0.1:1/clientsd", "--keyset", file + ".none"}, "", "--keyset " + file + ".none: "},
+		"PostgreSQL that is not there":            {[]string{"--database-url", "postgres://127.0.0.1:1/clientsd", "--keyset", keyset, "--migrate"}, "", "--database-url: "},
+		"no exporter":                             {nil, "OTEL_TRACES_EXPORTER=none-such", "OTEL_TRACES_EXPORTER: "},
+		"a prefix that must be escaped":           {[]string{"--secret-prefix", "a-b"}, "", `--secret-prefix "a-b": `},
+		"a standby of a file":                     {[]string{"--require-sync-standby"}, "", "--require-sync-standby: needs --database-url"},
+		"no time to answer":                       {[]string{"--timeout", "0s"}, "", "--timeout 0s: must be more than zero"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if variable, value, isSet := strings.Cut(tt.env, "="); isSet {
@@ -89,6 +94,9 @@ func TestServe_RefusesBeforeItMakesAnything(t *testing.T) {
 			}
 			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("the data folder is there, error %v", err)
+			}
+			if _, err := os.Lstat(broken); err != nil {
+				t.Errorf("it has taken away what was there: %v", err)
 			}
 			if made, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*")); err != nil || len(made) != 1 {
 				t.Errorf("it has made %v, error %v", made, err)
