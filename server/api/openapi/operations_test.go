@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"clientsd/gen/go/clientsd/v1/clientsdv1connect"
 	"clientsd/gen/go/xeonr/auth/api/v1/apiv1connect"
 	"clientsd/gen/go/zitadel/management/v1/managementv1connect"
 	"clientsd/server/auth"
@@ -89,6 +90,8 @@ func (c *caller) message(t *testing.T, path string) string {
 		return string(body)
 	case path == rpcOfZITADEL:
 		return fmt.Sprintf(`{"projectId": %q, "appId": %q}`, servertest.Request().GetApplicationId(), c.client)
+	case path == clientsdv1connect.SecretsServiceFindSecretProcedure:
+		return `{"secret": "x"}`
 	case strings.HasSuffix(path, "Clients"):
 		return `{}`
 	case strings.Contains(path, "Service/"):

@@ -2,7 +2,6 @@ package secrecy_test
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -85,6 +84,11 @@ func (s *secrecyTest) goWrong(t *testing.T, id string) {
 			}
 		}
 	}
+	for _, o := range servertest.Operations(t) {
+		if o.NamesOneClient() {
+			s.call(t, o.Procedure(), string(o.JSON(t, secret, secret)))
+		}
+	}
 	for _, method := range []string{"ListClients", "GetClient", "RegenerateSecret"} {
 		_, answer := s.PostJSON(t, servertest.ClientsPath+method, secret, `{"clientId": "`+id+`"}`)
 		_, _ = s.answers.Write(answer)
@@ -103,8 +107,8 @@ func (s *secrecyTest) fail(t *testing.T, id string) {
 	s.Exec(t, "UPDATE oauth_clients SET secret_sealed = ? WHERE id = ?", []byte{0}, id)
 	s.call(t, servertest.ClientsPath+"GetClient", `{"clientId": "`+id+`", "includeSecret": true}`)
 	s.Exec(t, "DROP TABLE client_events")
-	for _, method := range []string{"RegenerateSecret", "GetClient", "CreateClient", "UpdateClient", "DeleteClient"} {
-		s.call(t, servertest.ClientsPath+method, strings.Replace(servertest.RequestJSON(t), "{", `{"clientId": "`+id+`", "includeSecret": true, `, 1))
+	for _, o := range servertest.Operations(t) {
+		s.call(t, o.Procedure(), string(o.JSON(t, id, s.issued[0])))
 	}
 	s.Exec(t, "ALTER TABLE oauth_clients RENAME TO gone")
 	for _, secret := range s.issued[:10] {
@@ -193,17 +197,17 @@ func TestAnswers_AreNotCached(t *testing.T) {
 	s := servertest.Start(t)
 	id := s.Create(t, servertest.Request()).GetClientId()
 	token := s.Token(t, servertest.All...)
-	for _, method := range []string{"RegenerateSecret", "GetClient", "CreateClient"} {
-		for name, body := range map[string]string{
-			"an answer with a secret": fmt.Sprintf(`{"clientId": %q, "includeSecret": true, `, id) + servertest.RequestJSON(t)[1:],
-			"a refusal":               `{"clientId": "x"}`,
-		} {
-			t.Run(method+", "+name, func(t *testing.T) {
-				response, answer := s.PostJSON(t, servertest.ClientsPath+method, token, body)
+	for _, o := range servertest.Operations(t) {
+		if name := o.Method.Name(); !o.WithSecret && name != "CreateClient" {
+			continue
+		}
+		for body, status := range map[string]int{string(o.JSON(t, id, "")): http.StatusOK, `{"clientId": "x"}`: http.StatusBadRequest} {
+			t.Run(o.String()+", "+http.StatusText(status), func(t *testing.T) {
+				response, answer := s.PostJSON(t, o.Procedure(), token, body)
 				if got := response.Header.Values("Cache-Control"); len(got) != 1 || got[0] != "no-store" {
 					t.Errorf("got Cache-Control %q", got)
 				}
-				if response.StatusCode == http.StatusOK != strings.Contains(string(answer), `"clientSecret":`) {
+				if response.StatusCode != status || strings.Contains(string(answer), `"clientSecret":`) != (status == http.StatusOK) {
 					t.Errorf("got %s: %s", response.Status, answer)
 				}
 			})
