@@ -370,6 +370,36 @@ func TestOldEvents_KeepsWhatIssuedASecretThatMayBeUsed(t *testing.T) {
 	}
 }
 
+// What is kept does not end the walk: a page of it is no batch, and there may be more.
+func TestOldEvents_PageThatIsKept(t *testing.T) {
+	clock := newStopwatch()
+	w := newWorld(t, clock.now)
+	for range 4 {
+		w.create(t, input())
+	}
+	id := w.history(t, clock)
+	clock.move(keep + time.Hour)
+	rule := w.OldEvents(keep)
+	for page := range 2 {
+		if batch := find(t, rule, 2); batch.Delete != nil || !batch.More || batch.Lag != 0 {
+			t.Errorf("page %d: got %+v", page, batch)
+		}
+	}
+	if batch := find(t, rule, 2); w.delete(t, batch) != 2 || !batch.More {
+		t.Errorf("got more %v", batch.More)
+	}
+	if batch := find(t, rule, 3); w.delete(t, batch) != 2 || !batch.More {
+		t.Errorf("got more %v", batch.More)
+	}
+	if batch := find(t, rule, 3); batch.Delete != nil || batch.More {
+		t.Errorf("at the end: got %+v", batch)
+	}
+	if told := w.told(t, id); told != keptHistory {
+		t.Errorf("got %s", told)
+	}
+}
+
+// What was deleted, and what was kept before it, is not looked at again.
 func TestOldEvents_InBatches(t *testing.T) {
 	clock := newStopwatch()
 	w := newWorld(t, clock.now)
@@ -377,7 +407,7 @@ func TestOldEvents_InBatches(t *testing.T) {
 	clock.move(keep + time.Second)
 	w.history(t, clock)
 	rule := w.OldEvents(keep)
-	if got, want := w.purge(t, rule, 4), []int{4, 2, 2, 4}; !slices.Equal(got, want) {
+	if got, want := w.purge(t, rule, 3), []int{3, 1, 3, 1, 3, 1}; !slices.Equal(got, want) {
 		t.Errorf("deleted %v, want %v", got, want)
 	}
 	for _, id := range ids {
@@ -449,9 +479,14 @@ func TestOldEvents_OfEveryKind(t *testing.T) {
 	clock := newStopwatch()
 	w := newWorld(t, clock.now)
 	id := w.create(t, input()).ID
+	minted := oauthclient.MintedToken{At: clock.now(), Organisation: "acme"} // about no client
+	if err := oauthclient.RecordToken(t.Context(), w.storage.DB.Transact, minted); err != nil {
+		t.Fatal(err)
+	}
 	for _, kind := range []clientevent.Kind{
 		clientevent.KindUpdated, clientevent.KindDeleted, clientevent.KindLogoUploaded, clientevent.KindSecretRotated,
-		clientevent.KindSecretRead, clientevent.KindPreviousSecretRevoked,
+		clientevent.KindSecretRead, clientevent.KindPreviousSecretRevoked, clientevent.KindVerificationFailures,
+		clientevent.KindEndedSecretPresented, clientevent.KindTokenMinted,
 	} {
 		w.storage.DB.Write.ClientEvent.Create().
 			SetClientID(id).SetOrganisation("acme").SetKind(kind).SetAt(clock.now()).SetSecretVersion(1).SetSecretReleased(true).
@@ -462,5 +497,8 @@ func TestOldEvents_OfEveryKind(t *testing.T) {
 	w.purge(t, w.OldEvents(keep), 100)
 	if told := w.told(t, id); told != "created 1, secret_rotated 1" {
 		t.Errorf("got %s", told)
+	}
+	if n := w.storage.DB.Read.ClientEvent.Query().CountX(t.Context()); n != 2 {
+		t.Errorf("%d events are left, want 2", n)
 	}
 }
