@@ -22,25 +22,32 @@ var (
 const sendJSON = "send Content-Type: application/json, and a JSON object such as {} as the body"
 
 // Refuse answers a request that is no call of a procedure with this HTTP status and an
-// error, in the caller's own protocol.
+// error, in the caller's own protocol. Its code is the one that clients of Connect
+// read from the status alone.
 func (s *Stack) Refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
-	reqctx.SetCode(r.Context(), connect.CodeUnimplemented.String())
+	code := connect.CodeUnknown
+	if status == http.StatusNotFound {
+		code = connect.CodeUnimplemented
+	}
+	reqctx.SetCode(r.Context(), connect.CodeUnimplemented.String()) // for metrics: nothing is unknown
 	w.Header().Set("Cache-Control", "no-store")
-	_ = s.errors.Write(statusWriter{w, status}, r, connect.NewError(connect.CodeUnimplemented, err)) // the caller may have gone
+	_ = s.errors.Write(statusWriter{w, status}, r, connect.NewError(code, err)) // the caller may have gone
 }
 
-// statusWriter writes another HTTP status than the one that belongs to the code of an
-// error. The status of gRPC is always 200.
+// statusWriter writes an error with another HTTP status than that of its code. The
+// status of gRPC is always 200.
 type statusWriter struct {
 	http.ResponseWriter
 
 	status int
 }
 
-// WriteHeader replaces the status of an error.
+// WriteHeader replaces the status of an error. It names the charset, so that a caller
+// of gRPC, who may get this answer too, does not take it for one of Connect.
 func (w statusWriter) WriteHeader(status int) {
 	if status >= http.StatusBadRequest {
 		status = w.status
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -64,10 +71,22 @@ type explainer struct {
 func (e *explainer) WriteHeader(status int) {
 	switch status {
 	case http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
-		e.stack.Refuse(e.ResponseWriter, e.request, status, e.reason(status))
+		e.stack.Refuse(e.ResponseWriter, withoutCodec(e.request), status, e.reason(status))
 	default:
 		e.ResponseWriter.WriteHeader(status)
 	}
+}
+
+// withoutCodec returns a request of gRPC under the content type without a codec, which
+// every client can read. The codec that the request names may be unknown.
+func withoutCodec(r *http.Request) *http.Request {
+	protocol, _, named := strings.Cut(r.Header.Get("Content-Type"), "+")
+	if !named || !strings.HasPrefix(protocol, "application/grpc") {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Content-Type", protocol)
+	return r
 }
 
 func (e *explainer) reason(status int) error {

@@ -134,7 +134,7 @@ func TestGET_AnswersGetPublicClientsOnly(t *testing.T) {
 		t.Run(procedure, func(t *testing.T) {
 			response, body := s.Get(t, procedure+"?connect=v1&encoding=json&message="+url.QueryEscape(string(message)),
 				"Authorization", "Bearer "+s.Token(t, servertest.All...))
-			if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "POST" || servertest.Object(t, body)["code"] != "unimplemented" {
+			if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "POST" || servertest.Object(t, body)["code"] != "unknown" {
 				t.Errorf("got %s, Allow %q: %s", response.Status, response.Header.Get("Allow"), body)
 			}
 		})

@@ -65,7 +65,7 @@ func TestHTTP_ConnectHeaders(t *testing.T) {
 		{"a form", typed("Content-Type: application/x-www-form-urlencoded"), 415, ""},
 		{"a form with files", typed("Content-Type: multipart/form-data; boundary=x"), 415, ""},
 		// Streams and gRPC have their errors in an answer of status 200.
-		{"a Connect stream", typed("Content-Type: application/connect+json"), 200, `"code":"unimplemented"`},
+		{"a Connect stream", typed("Content-Type: application/connect+json"), 200, `"code":"unknown"`},
 		{"gRPC of XML", typed("Content-Type: application/grpc+xml"), 200, ""},
 		{"gRPC-Web in base64", typed("Content-Type: application/grpc-web-text"), 415, ""},
 		{"a type that is no type", typed("Content-Type: \x01/;;="), 400, ""},

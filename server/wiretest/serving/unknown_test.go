@@ -84,8 +84,15 @@ func TestUnknown_SaysWhatToSend(t *testing.T) {
 				}
 				response, body := servertest.Do(t, request)
 				got := servertest.Reply{Status: response.StatusCode, Header: response.Header, Body: string(body)}
-				servertest.WantJSON(t, got, tt.status, `{"code": "unimplemented", "message": "`+tt.message+`"}`)
-				servertest.WantRESTForm(t, tt.path, got)
+				code := "unknown"
+				if tt.status == http.StatusNotFound {
+					code = "unimplemented"
+				}
+				servertest.WantJSON(t, got, tt.status, `{"code": "`+code+`", "message": "`+tt.message+`"}`)
+				if got.Header.Get("Content-Type") != "application/json; charset=utf-8" || got.Header.Get("Cache-Control") != "no-store" {
+					t.Errorf("got the header %v", got.Header)
+				}
+				servertest.WantNoLeak(t, got)
 				if tt.status == http.StatusMethodNotAllowed && got.Header.Get("Allow") == "" {
 					t.Error("the answer does not say which methods are allowed")
 				}
