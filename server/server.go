@@ -163,6 +163,20 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.issuer, err = issuer.OpenOrCreate(ctx, signingKeys, s.storage.Keyset); err != nil {
 		return err
 	}
+	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	s.registerGauges()
+	handler, err := s.handler()
+	if err != nil {
+		return err
+	}
+	s.http, err = transport.NewHTTPServer(handler, s.config.IdleTimeout, s.config.Log)
+	return err
+}
+
+// openStore makes the store of the clients.
+func (s *Server) openStore(ctx context.Context) error {
 	clock, err := s.storage.DB.Clock(ctx, s.config.Clock)
 	if err != nil {
 		return err
@@ -180,15 +194,6 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Log:               s.config.Log,
 		Clock:             clock,
 	})
-	if err != nil {
-		return err
-	}
-	s.registerGauges()
-	handler, err := s.handler()
-	if err != nil {
-		return err
-	}
-	s.http, err = transport.NewHTTPServer(handler, s.config.IdleTimeout, s.config.Log)
 	return err
 }
 

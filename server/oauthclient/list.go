@@ -37,15 +37,17 @@ type Page struct {
 // weightSQL estimates the memory that a client takes until it is answered, in bytes.
 // What JSON takes depends on how many values and objects it has: each is counted by
 // the character in front of it.
-var weightSQL = strings.Join([]string{
-	"1000",
-	"octet_length(CAST(allowed_delegators AS TEXT))",
-	"octet_length(CAST(post_logout_redirect_uris AS TEXT))",
-	"3 * octet_length(" + configsSQL + ")",
-	"100 * " + countSQL(","),
-	"100 * " + countSQL("["),
-	"700 * " + countSQL("{"),
-}, " + ")
+func weightSQL(*sql.Selector) string {
+	return strings.Join([]string{
+		"1000",
+		"octet_length(CAST(allowed_delegators AS TEXT))",
+		"octet_length(CAST(post_logout_redirect_uris AS TEXT))",
+		"3 * octet_length(" + configsSQL + ")",
+		"100 * " + countSQL(","),
+		"100 * " + countSQL("["),
+		"700 * " + countSQL("{"),
+	}, " + ")
+}
 
 // countSQL counts a character in the configurations of a client.
 func countSQL(character string) string {
@@ -108,8 +110,7 @@ func (s *Store) List(ctx context.Context, caller Caller, in ListInput) (*List, e
 
 // weights returns the weight of each client on the page, and of the next one.
 func (l *List) weights(ctx context.Context) ([]int, error) {
-	weights, err := l.query.Clone().Limit(l.rows + 1).
-		Aggregate(func(*sql.Selector) string { return weightSQL }).Ints(ctx)
+	weights, err := l.query.Clone().Limit(l.rows + 1).Aggregate(weightSQL).Ints(ctx)
 	return weights, l.store.toError("measure list of clients", err)
 }
 

@@ -9,10 +9,11 @@ func Reasons() []string {
 		ErrNotFound, ErrSecretNotFound, ErrExists, ErrPublicClient, ErrVersion, ErrKeyInUse, ErrKeyMismatch, ErrSuperseded, ErrConflict, ErrDamagedSecret, ErrKeyNotLoaded,
 		errOutcomeUnknown, errRetryWithKey,
 	}
-	reasons := []string{reasonOverlap, reasonClients, reasonPageSize}
+	reasons := make([]string, 0, len(failures)+3)
 	for _, failure := range failures {
 		reasons = append(reasons, failure.Reason)
 	}
+	reasons = append(reasons, reasonOverlap, reasonClients, reasonPageSize)
 	slices.Sort(reasons)
 	return slices.Compact(reasons)
 }

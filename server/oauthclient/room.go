@@ -66,6 +66,6 @@ func sizeOf(config map[string]any) int {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(config) // what a Struct holds can be encoded
+	_ = encoder.Encode(config) //nolint:errchkjson // what a Struct holds can be encoded
 	return text.Len() - len("\n")
 }

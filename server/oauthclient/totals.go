@@ -31,19 +31,24 @@ FROM (
 
 // Totals reads every client: it is for monitoring, not for calls.
 func (s *Store) Totals(ctx context.Context) (Totals, error) {
-	totals := Totals{}
-	rows, err := s.read.QueryContext(ctx, totalsSQL)
+	totals, err := s.count(ctx)
 	if err != nil {
-		return Totals{}, s.toError("count clients", err)
-	}
-	for rows.Next() {
-		err = rows.Scan(&totals.Clients, &totals.LargestOrganisation, &totals.ConfigBytes)
-	}
-	if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
 		return Totals{}, s.toError("count clients", err)
 	}
 	totals.OldestSecret, err = s.oldestSecret(ctx)
 	return totals, err
+}
+
+func (s *Store) count(ctx context.Context) (totals Totals, err error) {
+	rows, err := s.read.QueryContext(ctx, totalsSQL)
+	if err != nil {
+		return Totals{}, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if rows.Next() {
+		err = rows.Scan(&totals.Clients, &totals.LargestOrganisation, &totals.ConfigBytes)
+	}
+	return totals, errors.Join(err, rows.Err())
 }
 
 // oldestSecret returns when the oldest current secret of all clients was created, or

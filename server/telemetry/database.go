@@ -50,7 +50,7 @@ func (t *Telemetry) RegisterGauges(db Database) {
 		Name: "clientsd_max_clients_per_organisation", Help: "Most clients that an organisation may have; 0: no limit.",
 	})
 	limit.Set(float64(db.MaxClients))
-	t.survey = &survey{find: db.Totals, clock: db.Clock}
+	t.survey = newSurvey(db.Totals, db.Clock)
 	t.registry.MustRegister(limit, t.survey)
 }
 
@@ -76,18 +76,24 @@ type survey struct {
 	find   func(context.Context) (Totals, error)
 	clock  func() time.Time
 	totals atomic.Pointer[Totals] // nil: not known yet
+
+	clients, largest, config, age *prometheus.Desc
 }
 
-var (
-	descClients = prometheus.NewDesc("clientsd_clients", "Clients of all organisations, as counted in the last minutes.", nil, nil)
-	descLargest = prometheus.NewDesc("clientsd_largest_organisation_clients", "Clients of the organisation that has the most, as counted in the last minutes.", nil, nil)
-	descConfig  = prometheus.NewDesc("clientsd_json_config_bytes", "Size of the JSON in the bindings of all clients, as measured in the last minutes.", nil, nil)
-	descAge     = prometheus.NewDesc("clientsd_oldest_secret_age_seconds", "Age of the oldest current secret, as found in the last minutes.", nil, nil)
-)
+func newSurvey(find func(context.Context) (Totals, error), clock func() time.Time) *survey {
+	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	return &survey{
+		find: find, clock: clock,
+		clients: describe("clientsd_clients", "Clients of all organisations, as counted in the last minutes."),
+		largest: describe("clientsd_largest_organisation_clients", "Clients of the organisation that has the most, as counted in the last minutes."),
+		config:  describe("clientsd_json_config_bytes", "Size of the JSON in the bindings of all clients, as measured in the last minutes."),
+		age:     describe("clientsd_oldest_secret_age_seconds", "Age of the oldest current secret, as found in the last minutes."),
+	}
+}
 
 // Describe implements prometheus.Collector.
 func (s *survey) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{descClients, descLargest, descConfig, descAge} {
+	for _, description := range []*prometheus.Desc{s.clients, s.largest, s.config, s.age} {
 		descriptions <- description
 	}
 }
@@ -102,11 +108,11 @@ func (s *survey) Collect(values chan<- prometheus.Metric) {
 	gauge := func(description *prometheus.Desc, value float64) {
 		values <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value)
 	}
-	gauge(descClients, float64(totals.Clients))
-	gauge(descLargest, float64(totals.LargestOrganisation))
-	gauge(descConfig, float64(totals.ConfigBytes))
+	gauge(s.clients, float64(totals.Clients))
+	gauge(s.largest, float64(totals.LargestOrganisation))
+	gauge(s.config, float64(totals.ConfigBytes))
 	if !totals.OldestSecret.IsZero() {
-		gauge(descAge, s.clock().Sub(totals.OldestSecret).Seconds())
+		gauge(s.age, s.clock().Sub(totals.OldestSecret).Seconds())
 	}
 }
 

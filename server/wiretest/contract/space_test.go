@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func wantClientLimit(t *testing.T, err error, limit int) {
 	servertest.WantError(t, err, connect.CodeResourceExhausted, fmt.Sprintf(
 		"the organisation has as many clients as it may have, %d: delete one, or ask the operator for more (--max-clients-per-organisation)", limit))
 	servertest.WantErrorInfo(t, err, &errdetails.ErrorInfo{
-		Reason: "CLIENT_LIMIT_REACHED", Domain: "clientsd", Metadata: map[string]string{"maxClients": fmt.Sprint(limit)},
+		Reason: "CLIENT_LIMIT_REACHED", Domain: "clientsd", Metadata: map[string]string{"maxClients": strconv.Itoa(limit)},
 	})
 }
 
