@@ -21,11 +21,8 @@ import (
 	"clientsd/server/transport"
 )
 
-// noAPI stands for the API of a route that belongs to none.
-const noAPI = "none"
-
 // preflight is the route of the question that browsers ask before a call.
-var preflight = reqctx.Route{API: noAPI, Method: "preflight"}
+var preflight = reqctx.Route{API: reqctx.NoAPI, Method: "preflight"}
 
 // routes finds the handler of a path. Each handler is mounted with its route,
 // which names the request for metrics, traces, the log and events.
@@ -107,7 +104,7 @@ func (r *routes) mount() error {
 	r.mountOpen("GET ", xeonr.LogoPattern, r.stack.Public(xeonr.NewLogoHandler(r.store, r.config.Log)))
 	r.mountOpen("GET ", "/.well-known/jwks.json", r.stack.Public(http.HandlerFunc(r.serveJWKS)))
 	r.mountOpen("GET ", "/openapi.yaml", r.stack.Public(openapi.Handler()))
-	r.mux.Handle("GET /{$}", r.named(reqctx.Route{API: noAPI, Method: "/"}, r.stack.Public(http.HandlerFunc(r.serveRoot))))
+	r.mux.Handle("GET /{$}", r.named(reqctx.Route{API: reqctx.NoAPI, Method: "/"}, r.stack.Public(http.HandlerFunc(r.serveRoot))))
 	r.mux.HandleFunc("/", r.serveUnknown)
 	r.mountHealth()
 	r.mountReflection()
@@ -161,7 +158,7 @@ func (r *routes) mountService(name, path string, handler http.Handler) {
 
 // mountOpen mounts a handler that belongs to no API.
 func (r *routes) mountOpen(method, path string, handler http.Handler) {
-	r.mux.Handle(method+path, r.named(reqctx.Route{API: noAPI, Method: path}, handler))
+	r.mux.Handle(method+path, r.named(reqctx.Route{API: reqctx.NoAPI, Method: path}, handler))
 	if !strings.Contains(path, "{") {
 		r.fixed = append(r.fixed, path)
 	}
@@ -180,7 +177,7 @@ func rotates(procedure string) bool {
 
 // unknown returns the route of a request that came to no mounted handler: a caller who
 // invents paths creates no new name.
-func unknown() telemetry.Route { return telemetry.Route{API: noAPI, Method: "unknown"} }
+func unknown() telemetry.Route { return telemetry.Route{API: reqctx.NoAPI, Method: "unknown"} }
 
 // describe reports a request that was answered.
 func describe(r *http.Request) telemetry.Call {

@@ -145,6 +145,7 @@ func TestCaller_IsAdminByThatScopeOnly(t *testing.T) {
 
 func TestRoute_NamesARequestInTheLog(t *testing.T) {
 	for want, route := range map[string]reqctx.Route{
+		"/logos/{file}":   {API: reqctx.NoAPI, Method: "/logos/{file}"},
 		"no procedure":    {},
 		"/service/Method": {API: "xeonr", Method: "service/Method", Rotates: true},
 		"vigilo":          {API: "vigilo", Method: "/clients/{client_id}"},

@@ -28,16 +28,19 @@ func (r Route) Handler(next http.Handler) http.Handler {
 	})
 }
 
+// NoAPI stands for the API of a route that belongs to none.
+const NoAPI = "none"
+
 // String returns the name of the route for the log: a procedure with its leading
-// slash, or the API of a path.
+// slash, the API of a path, or a path of no API.
 func (r Route) String() string {
 	switch {
 	case r == Route{}:
 		return "no procedure"
-	case strings.HasPrefix(r.Method, "/"):
+	case strings.HasPrefix(r.Method, "/") && r.API != NoAPI:
 		return r.API
 	default:
-		return "/" + r.Method
+		return "/" + strings.TrimPrefix(r.Method, "/")
 	}
 }
 

@@ -304,3 +304,15 @@ func TestBody_DoesNotCome(t *testing.T) {
 	call.Finish(t) // which has begun before the others
 	s.WantCalm(t)
 }
+
+// The server ends a request whose answer nobody reads, over either version of HTTP.
+func TestAnswer_IsNotRead(t *testing.T) {
+	t.Parallel()
+	s := servertest.StartWatched(t)
+	logo, _ := storeLogo(t, s.Server, 16<<20) // more than the kernel keeps
+	s.Flood(t, 1, http.MethodGet, logo)
+	s.Flood(t, 1, http.MethodGet, describe(t, s.Server, 40))
+	s.FloodHTTP1(t, 1, "GET "+logo+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	s.Want(t, "clientsd_calls_in_flight", map[string]float64{"": 3})
+	servertest.Eventually(t, "they end", func() bool { return len(s.Named(t, "clientsd_calls_in_flight")) == 0 })
+}
