@@ -1,6 +1,7 @@
 package oauthclient_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"clientsd/ent/clientevent"
 	"clientsd/server/oauthclient"
 	"clientsd/server/secret"
+	"clientsd/server/tx"
 )
 
 // present verifies a secret, waits until what is to be recorded is, and returns the
@@ -123,6 +125,33 @@ func TestRefusals_NoneForClientsThatDoNotExist(t *testing.T) {
 	}
 	if row := l.row(t, foreign.ID); row.VerificationFailedAt != nil {
 		t.Errorf("the row of another organisation has changed at %v", row.VerificationFailedAt)
+	}
+}
+
+// Guesses must not keep the writers of the database busy.
+func TestRefusals_NoTransactionUnlessOneIsDue(t *testing.T) {
+	l := newLife(t, true)
+	transact, transactions := l.config.Transact, 0
+	l.config.Transact = func(ctx context.Context, body tx.Body) error {
+		transactions++
+		return transact(ctx, body)
+	}
+	l.Store = newStore(t, l.config)
+	for _, step := range []struct {
+		after time.Duration
+		id    uuid.UUID
+		want  int
+	}{
+		{0, uuid.New(), 0},
+		{0, l.id, 1},
+		{0, l.id, 1},
+		{time.Hour - time.Microsecond, l.id, 1},
+		{time.Microsecond, l.id, 2},
+	} {
+		l.now = l.now.Add(step.after)
+		if l.present(t, step.id, wrong()); transactions != step.want {
+			t.Errorf("got %d transactions, want %d", transactions, step.want)
+		}
 	}
 }
 
