@@ -150,7 +150,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.telemetry, err = telemetry.New(ctx, s.config.telemetry()); err != nil {
 		return err
 	}
-	if err := s.openCertificate(); err != nil {
+	if err := s.openCertificate(ctx); err != nil {
 		return err
 	}
 	if err := s.bind(ctx); err != nil {
@@ -197,11 +197,11 @@ func (s *Server) openStore(ctx context.Context) error {
 	return err
 }
 
-func (s *Server) openCertificate() (err error) {
+func (s *Server) openCertificate(ctx context.Context) (err error) {
 	if s.config.TLSCert == "" {
 		return nil
 	}
-	s.certificate, err = certificate.Open(s.config.TLSCert, s.config.TLSKey, s.config.Clock, s.config.Log)
+	s.certificate, err = certificate.Open(ctx, s.config.TLSCert, s.config.TLSKey, s.config.Clock, s.config.Log)
 	if err != nil {
 		return err
 	}

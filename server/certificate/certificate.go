@@ -45,12 +45,12 @@ type Certificate struct {
 // Open reads the files. It logs if callers refuse the certificate, or will soon.
 //
 // Errors: a file cannot be read; the key is of another certificate.
-func Open(certFile, keyFile string, clock func() time.Time, log *slog.Logger) (*Certificate, error) {
+func Open(ctx context.Context, certFile, keyFile string, clock func() time.Time, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, clock: clock, log: log}
 	if err := c.read(); err != nil {
 		return nil, err
 	}
-	c.warn(context.Background())
+	c.warn(ctx)
 	return c, nil
 }
 

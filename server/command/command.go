@@ -35,7 +35,7 @@ type Environment struct {
 	Version string
 	// Program is how to call the binary from any folder. Empty: clientsd.
 	Program string
-	// Warnings are about the environment. Commands that log log them.
+	// Warnings are about the environment. They go to the log of a command that has one.
 	Warnings []string
 }
 

@@ -114,6 +114,7 @@ func (c Serve) Validate() error {
 		positive("--timeout", c.Timeout),
 		positive("--failure-rate", c.FailureRate),
 		positive("--max-in-flight", c.MaxInFlight),
+		positive("--max-unpaged-list", c.MaxUnpagedList),
 		positive("--drain-timeout", c.DrainTimeout),
 		positive("--idle-timeout", c.IdleTimeout),
 		positive("--database-max-connections", c.DatabaseMaxConnections),

@@ -96,10 +96,11 @@ func (c Certificate) Serve(config *server.Config) {
 // Shown returns the certificate that a host shows.
 func Shown(t testing.TB, hostPort string) *x509.Certificate {
 	t.Helper()
-	conn, err := tls.Dial("tcp", hostPort, &tls.Config{InsecureSkipVerify: true}) // the test compares it
+	config := &tls.Config{InsecureSkipVerify: true} // the test compares it
+	conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", hostPort)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	return conn.ConnectionState().PeerCertificates[0]
+	defer conn.Close() //nolint:errcheck // only the handshake matters
+	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
 }

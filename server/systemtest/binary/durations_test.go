@@ -74,6 +74,25 @@ func TestDurations_EveryFlag(t *testing.T) {
 	}
 }
 
+// numberFlag matches a flag in a help text whose default is a number.
+var numberFlag = regexp.MustCompile(`(?m)^ +(--[a-z-]+)=[1-9]\d*(?: |$)`)
+
+// A bound of zero must not be the default in disguise.
+func TestNumbers_ZeroIsRefused(t *testing.T) {
+	found := numberFlag.FindAllStringSubmatch(help(t, "serve"), -1)
+	if len(found) < 4 {
+		t.Errorf("found %d flags", len(found))
+	}
+	for _, match := range found {
+		for _, value := range []string{"0", "-1"} {
+			got := runFailing(t, []string{"serve", "--addr", "nowhere", match[1] + "=" + value})
+			if want := match[1] + " " + value + ": must be more than zero"; !strings.Contains(got, want) {
+				t.Errorf("%s=%s: got %s", match[1], value, got)
+			}
+		}
+	}
+}
+
 // runFailing runs a command that must fail, and returns what it says.
 func runFailing(t *testing.T, args []string) string {
 	t.Helper()
