@@ -250,3 +250,38 @@ func TestTotals_OldestSecretOfPublicClients(t *testing.T) {
 		t.Errorf("after a rotation: got %v, error %v, want %v", got, err, clock.now())
 	}
 }
+
+// What was seen of one secret must not show as seen of the next one.
+func TestRotate_ForgetsWhatWasSeenOfTheSecretBefore(t *testing.T) {
+	for name, keyed := range map[string]bool{"in a transaction of its own": true, "batched": false} {
+		t.Run(name, func(t *testing.T) {
+			for _, overlap := range []time.Duration{0, time.Hour} {
+				l := newLife(t, keyed)
+				l.rotate(t, time.Hour)
+				if got, err := l.Verify(t.Context(), acme, l.id, l.secrets[1]); err != nil || got.Match != domain.MatchPrevious {
+					t.Fatalf("got %v, error %v", got, err)
+				}
+				l.Close()
+				if l.row(t, l.id).PreviousSecretLastUsedAt == nil {
+					t.Fatal("the use is not on record")
+				}
+				l.rotate(t, overlap)
+				if used := l.row(t, l.id).PreviousSecretLastUsedAt; used != nil {
+					t.Errorf("with an overlap of %v: the secret that is the previous one now was used at %v", overlap, used)
+				}
+			}
+		})
+	}
+}
+
+func TestRevokePrevious_ForgetsWhatWasSeenOfTheSecretBefore(t *testing.T) {
+	l := newLife(t, true)
+	l.rotate(t, 0)
+	l.rotate(t, time.Hour)
+	l.present(t, l.id, l.secrets[1])
+	l.revoke(t)
+	lines := l.present(t, l.id, l.secrets[2])
+	if len(lines) != 2 || !strings.HasPrefix(lines[1], "ended_secret_presented 2") {
+		t.Errorf("the revoked secret was presented within an hour: got events %v", lines)
+	}
+}
