@@ -39,12 +39,14 @@ type Service struct {
 	store *oauthclient.Store
 	logos logos
 	turns *turns.Queue // one place to work on an image
-	lists *turns.Queue // places to put a large list together
+	// lists has places to put large lists together: one for an organisation, two in
+	// all. Callers without a token have one place of their own, public.
+	lists, public *turns.Queue
 }
 
 // NewService returns a Service. Its logo URLs begin with url.
 func NewService(store *oauthclient.Store, url string) *Service {
-	return &Service{store: store, logos: logos{base: url}, turns: turns.New(1), lists: turns.New(2)}
+	return &Service{store: store, logos: logos{base: url}, turns: turns.New(1), lists: turns.New(2), public: turns.New(1)}
 }
 
 // RegenerateSecret rotates a client's secret.
@@ -117,7 +119,7 @@ func (s *Service) ListClients(ctx context.Context, req *apiv1.ListClientsRequest
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.read(ctx, list)
+	page, err := read(ctx, s.lists, list)
 	if err != nil {
 		return nil, err
 	}
@@ -133,11 +135,11 @@ func (s *Service) ListClients(ctx context.Context, req *apiv1.ListClientsRequest
 	return resp, nil
 }
 
-// read reads a list. A large one waits until the answers to others are put together:
-// there is one of an organisation at a time, and two in all.
-func (s *Service) read(ctx context.Context, list *oauthclient.List) (oauthclient.Page, error) {
+// read reads a list. A large one waits for a place, which it has until its answer is
+// put together.
+func read(ctx context.Context, places *turns.Queue, list *oauthclient.List) (oauthclient.Page, error) {
 	if list.IsLarge {
-		end, err := s.lists.Take(ctx, reqctx.Caller(ctx).TokenOrganisation)
+		end, err := places.Take(ctx, reqctx.Caller(ctx).TokenOrganisation)
 		if err != nil {
 			return oauthclient.Page{}, err
 		}
@@ -218,7 +220,7 @@ func (s *Service) GetPublicClients(ctx context.Context, req *apiv1.GetPublicClie
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.read(ctx, list)
+	page, err := read(ctx, s.public, list)
 	if err != nil {
 		return nil, err
 	}

@@ -44,41 +44,51 @@ func startService(t *testing.T, clients int) (*xeonr.Service, []string) {
 	return xeonr.NewService(store, "https://clients.example.com"), ids
 }
 
-// A second large list waits for the first. One that is small does not.
-func TestListClients_LargeListTakesATurn(t *testing.T) {
+// wantWait fails the test unless a call waits for a place that nobody gives back.
+func wantWait(ctx context.Context, t *testing.T, name string, call func(context.Context) error) {
+	t.Helper()
+	waiting, cancel := context.WithTimeout(ctx, 100*time.Millisecond) // it ends in any case
+	defer cancel()
+	if err := call(waiting); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%s: got error %v, want that it waits", name, err)
+	}
+}
+
+// A second large list waits for the first. One that is small does not, and those with
+// and without a token do not wait for each other.
+func TestListClients_LargeListTakesAPlace(t *testing.T) {
 	const clients = 15
 	service, ids := startService(t, clients)
 	ctx := auth.WithPrincipal(t.Context(), &auth.Principal{Organisation: "acme"})
-	end, err := service.TakeListTurn(ctx, "acme")
-	if err != nil {
-		t.Fatal(err)
-	}
-	small, err := service.ListClients(ctx, &apiv1.ListClientsRequest{PageSize: proto.Int32(1)})
-	if err != nil || len(small.GetClients()) != 1 {
-		t.Errorf("a small list: got %d clients, error %v", len(small.GetClients()), err)
-	}
 	list := func(request *apiv1.ListClientsRequest) func(context.Context) error {
 		return func(ctx context.Context) error { _, err := service.ListClients(ctx, request); return err }
 	}
-	for name, call := range map[string]func(context.Context) error{
-		"without pages": list(&apiv1.ListClientsRequest{}),
-		"a page":        list(&apiv1.ListClientsRequest{PageSize: proto.Int32(1000)}),
-		"public clients": func(ctx context.Context) error {
-			_, err := service.GetPublicClients(ctx, &apiv1.GetPublicClientsRequest{ClientId: ids})
-			return err
-		},
-	} {
-		waiting, cancel := context.WithTimeout(ctx, 100*time.Millisecond) // it ends in any case: the turn does not
-		if err := call(waiting); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s, while another list has the turn: got error %v", name, err)
-		}
-		cancel()
+	public := func(ctx context.Context) error {
+		_, err := service.GetPublicClients(ctx, &apiv1.GetPublicClientsRequest{ClientId: ids})
+		return err
+	}
+	end, err := service.TakeListPlace(ctx, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWait(ctx, t, "without pages", list(&apiv1.ListClientsRequest{}))
+	wantWait(ctx, t, "a page", list(&apiv1.ListClientsRequest{PageSize: proto.Int32(1000)}))
+	if err := errors.Join(list(&apiv1.ListClientsRequest{PageSize: proto.Int32(1)})(ctx), public(t.Context())); err != nil {
+		t.Errorf("a small list, and one without a token: %v", err)
 	}
 	end()
-	for range 2 { // the first gives the turn back
-		large, err := service.ListClients(ctx, &apiv1.ListClientsRequest{})
-		if err != nil || len(large.GetClients()) != clients {
-			t.Errorf("after that: got %d clients, error %v", len(large.GetClients()), err)
+	end, err = service.TakePublicPlace(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWait(t.Context(), t, "public clients", public)
+	for range 2 { // the first gives its place back
+		if large, err := service.ListClients(ctx, &apiv1.ListClientsRequest{}); err != nil || len(large.GetClients()) != clients {
+			t.Errorf("a large list: got %d clients, error %v", len(large.GetClients()), err)
 		}
+	}
+	end()
+	if err := errors.Join(public(t.Context()), public(t.Context())); err != nil {
+		t.Errorf("public clients: %v", err)
 	}
 }
