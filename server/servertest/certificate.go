@@ -102,5 +102,9 @@ func Shown(t testing.TB, hostPort string) *x509.Certificate {
 		t.Fatal(err)
 	}
 	defer conn.Close() //nolint:errcheck // only the handshake matters
-	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+	secured, ok := conn.(*tls.Conn)
+	if !ok {
+		t.Fatalf("%s: the connection is a %T", hostPort, conn)
+	}
+	return secured.ConnectionState().PeerCertificates[0]
 }
