@@ -78,9 +78,8 @@ func TestServe_CommandToPasteMintsAToken(t *testing.T) {
 		"only for organisations": {"--require-organisation"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), `a folder, the owner's "own"`)
 			t.Chdir(t.TempDir())
-			p := startProcess(t, dir, flags...)
+			p := startProcess(t, `a folder, the owner's "own"`, flags...)
 			if response, answer := p.PostJSON(t, servertest.ClientsPath+"ListClients", p.paste(t), "{}"); response.StatusCode != http.StatusOK {
 				t.Errorf("got %s: %s", response.Status, answer)
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"clientsd/server/command"
 )
@@ -111,4 +112,15 @@ func help(t *testing.T, name string) string {
 		t.Fatalf("%s --help: exit code %d: %s", name, code, &errs)
 	}
 	return out.String()
+}
+
+// The help says so; of the server itself, zero is the default.
+func TestMaxSecretOverlap_ZeroOrLessIsNever(t *testing.T) {
+	for _, flags := range [][]string{{"--max-secret-overlap", "0"}, {"--max-secret-overlap", "-1s"}} {
+		p := startProcess(t, t.TempDir(), flags...)
+		h := p.register(t)
+		if answer, err := h.rotate(t, p, "with an overlap", time.Minute); err == nil {
+			t.Errorf("%v: got version %d and an overlap until %v", flags, answer.GetSecretVersion(), answer.GetPreviousSecretExpiresAt())
+		}
+	}
 }

@@ -62,6 +62,8 @@ func TestServe_SIGHUPReadsTheKeyset(t *testing.T) {
 	dir := t.TempDir()
 	keyset := filepath.Join(dir, "keyset.json")
 	p := startProcess(t, dir)
+	p.signal(t, syscall.SIGHUP)
+	p.waitForLog(t, `"msg":"the keyset was read again"`, 1) // although nothing has changed
 	do(t, "keyset", "rotate", "--data-dir", dir)
 	rotated, err := secret.ReadKeyset(keyset)
 	if err != nil {

@@ -129,9 +129,12 @@ func TestCertificate_EndComesNear(t *testing.T) {
 		clock.Set(time.Now().Add(tt.later))
 		waitForLog(t, s, `"level":"WARN","msg":"`+tt.want+`"`)
 	}
-	cert.Renew(t, year, 200*day)
-	waitForLog(t, s, `"msg":"the certificate was read again"`)
-	if found := strings.Count(s.Logs.String(), `"level":"WARN"`); found != 2 {
+	stillOver := cert.Renew(t, year, 10*day)
+	waitForLog(t, s, `"msg":"the certificate has expired: callers refuse it","file":"`+cert.CertFile+
+		`","not_before":"`+stillOver.NotBefore.Format(time.RFC3339))
+	renewed := cert.Renew(t, year, 200*day)
+	waitForLog(t, s, `"not_after":"`+renewed.NotAfter.Format(time.RFC3339))
+	if found := strings.Count(s.Logs.String(), `"level":"WARN"`); found != 3 {
 		t.Errorf("warned %d times:\n%s", found, s.Logs)
 	}
 }
