@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,8 +59,25 @@ func testKeys(t *testing.T, key authtest.Key, algorithms []string, tests map[str
 	}
 }
 
-// warningLog is a JSON log whose warnings are read.
-type warningLog struct{ bytes.Buffer }
+// A warningLog is a JSON log whose warnings are read while it is written.
+type warningLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write adds to the log.
+func (l *warningLog) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+// String returns everything logged so far.
+func (l *warningLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
 
 // newLoggedKeys are keys whose warnings are kept.
 func newLoggedKeys(t *testing.T, server *authtest.Issuer) (*auth.RemoteKeys, *warningLog) {
