@@ -26,7 +26,7 @@ import (
 // DefaultAudience is the aud of a token for this service, unless configured.
 const DefaultAudience = "clientsd"
 
-// Config is everything a Server can be told. main.go fills it from flags and
+// Config holds the settings of a Server. main.go fills it from flags and
 // the environment; the server itself reads neither, but for the OTEL_* variables
 // of OpenTelemetry, which its SDK reads by itself.
 type Config struct {

@@ -215,7 +215,11 @@ func (s *Server) bind(ctx context.Context) (err error) {
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr); err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
-	s.url = cmp.Or(s.config.PublicURL, s.scheme()+"://"+s.listener.Addr().String())
+	scheme := "http"
+	if s.certificate != nil {
+		scheme = "https"
+	}
+	s.url = cmp.Or(s.config.PublicURL, scheme+"://"+s.listener.Addr().String())
 	if s.config.MetricsAddr == "" {
 		return nil
 	}
@@ -236,13 +240,6 @@ func (s *Server) registerGauges() {
 		database.WALFile = s.storage.DatabaseFile + "-wal"
 	}
 	s.telemetry.RegisterGauges(database)
-}
-
-func (s *Server) scheme() string {
-	if s.config.TLSCert != "" {
-		return "https"
-	}
-	return "http"
 }
 
 func (s *Server) serve() (err error) {

@@ -102,7 +102,7 @@ func readHeader(raw []byte) (header, error) {
 
 // isAccessTokenType admits the types of RFC 9068 and, because most issuers
 // do not follow it, no type and plain JWT. An ID token of such an issuer is
-// told by its audience.
+// recognised by its audience.
 func isAccessTokenType(typ string) bool {
 	return typ == "" || strings.EqualFold(typ, "jwt") || saysAccessToken(typ)
 }

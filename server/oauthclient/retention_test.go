@@ -273,8 +273,8 @@ func TestExpiredKeys_ReplacedMeanwhile(t *testing.T) {
 	}
 }
 
-// told returns the events of a client, as kinds with versions.
-func (w world) told(t *testing.T, id uuid.UUID) string {
+// left returns the events of a client, as kinds with versions.
+func (w world) left(t *testing.T, id uuid.UUID) string {
 	t.Helper()
 	var kinds []string
 	for _, event := range w.events(t, id) {
@@ -345,8 +345,8 @@ func TestOldEvents_KeepsWhatIssuedASecretThatMayBeUsed(t *testing.T) {
 	if batch := find(t, rule, 10); batch.Delete != nil || batch.More || batch.Lag != 0 {
 		t.Errorf("nothing is too old: got %+v", batch)
 	}
-	if told := w.told(t, rotated); told != wholeHistory {
-		t.Errorf("got %s", told)
+	if left := w.left(t, rotated); left != wholeHistory {
+		t.Errorf("got %s", left)
 	}
 	clock.move(time.Hour)
 	young := w.history(t, clock)
@@ -364,7 +364,7 @@ func TestOldEvents_KeepsWhatIssuedASecretThatMayBeUsed(t *testing.T) {
 		"a client that was deleted":      {gone, ""},
 		"events that are young":          {young, wholeHistory},
 	} {
-		if got := w.told(t, tt.id); got != tt.want {
+		if got := w.left(t, tt.id); got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
 	}
@@ -394,8 +394,8 @@ func TestOldEvents_PageThatIsKept(t *testing.T) {
 	if batch := find(t, rule, 3); batch.Delete != nil || batch.More {
 		t.Errorf("at the end: got %+v", batch)
 	}
-	if told := w.told(t, id); told != keptHistory {
-		t.Errorf("got %s", told)
+	if left := w.left(t, id); left != keptHistory {
+		t.Errorf("got %s", left)
 	}
 }
 
@@ -411,8 +411,8 @@ func TestOldEvents_InBatches(t *testing.T) {
 		t.Errorf("deleted %v, want %v", got, want)
 	}
 	for _, id := range ids {
-		if told := w.told(t, id); told != keptHistory {
-			t.Errorf("got %s", told)
+		if left := w.left(t, id); left != keptHistory {
+			t.Errorf("got %s", left)
 		}
 	}
 	clock.move(time.Hour)
@@ -421,8 +421,8 @@ func TestOldEvents_InBatches(t *testing.T) {
 		t.Errorf("looked at what it has kept before: deleted %v", got)
 	}
 	clock.move(24 * time.Hour)
-	if got := w.purge(t, rule, 4); !slices.Equal(got, []int{1}) || w.told(t, ids[0]) != "secret_rotated 4, secret_rotated 5" {
-		t.Errorf("a day later: deleted %v, left %s", got, w.told(t, ids[0]))
+	if got := w.purge(t, rule, 4); !slices.Equal(got, []int{1}) || w.left(t, ids[0]) != "secret_rotated 4, secret_rotated 5" {
+		t.Errorf("a day later: deleted %v, left %s", got, w.left(t, ids[0]))
 	}
 }
 
@@ -434,8 +434,8 @@ func TestOldEvents_AnotherServerIsAtWork(t *testing.T) {
 	clock.move(keep + time.Second)
 	rule := w.OldEvents(keep)
 	find(t, rule, 10)
-	if got := w.purge(t, rule, 10); !slices.Equal(got, []int{4}) || w.told(t, id) != keptHistory {
-		t.Errorf("deleted %v, left %s", got, w.told(t, id))
+	if got := w.purge(t, rule, 10); !slices.Equal(got, []int{4}) || w.left(t, id) != keptHistory {
+		t.Errorf("deleted %v, left %s", got, w.left(t, id))
 	}
 }
 
@@ -451,7 +451,7 @@ func TestOldEvents_TimesOutOfOrder(t *testing.T) {
 	clock.move(keep + time.Second)
 	w.purge(t, w.OldEvents(keep), 100)
 	for id, want := range map[uuid.UUID]string{first: keptHistory, ahead: wholeHistory, second: keptHistory} {
-		if got := w.told(t, id); got != want {
+		if got := w.left(t, id); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
@@ -469,8 +469,8 @@ func TestOldEvents_AfterTheVersionsJumped(t *testing.T) {
 	}
 	clock.move(keep + time.Second)
 	w.purge(t, w.OldEvents(keep), 100)
-	if told := w.told(t, id); told != "secret_rotated 5" {
-		t.Errorf("got %s, want the event that issued the current secret", told)
+	if left := w.left(t, id); left != "secret_rotated 5" {
+		t.Errorf("got %s, want the event that issued the current secret", left)
 	}
 }
 
@@ -495,8 +495,8 @@ func TestOldEvents_OfEveryKind(t *testing.T) {
 	}
 	clock.move(keep + time.Second)
 	w.purge(t, w.OldEvents(keep), 100)
-	if told := w.told(t, id); told != "created 1, secret_rotated 1" {
-		t.Errorf("got %s", told)
+	if left := w.left(t, id); left != "created 1, secret_rotated 1" {
+		t.Errorf("got %s", left)
 	}
 	if n := w.storage.DB.Read.ClientEvent.Query().CountX(t.Context()); n != 2 {
 		t.Errorf("%d events are left, want 2", n)

@@ -9,7 +9,7 @@ import (
 	"clientsd/ent/oauthclient"
 )
 
-// Totals is what there is, over all organisations.
+// Totals counts what the database holds, over all organisations.
 type Totals struct {
 	// Clients is how many clients there are.
 	Clients int64

@@ -23,7 +23,7 @@ type Flood struct {
 	answered int
 }
 
-// streamsPerConnection is what the server allows.
+// streamsPerConnection bounds the streams that the server allows on a connection.
 const streamsPerConnection = 100
 
 // Flood sends this many requests over HTTP/2, without the bodies they promise, and

@@ -63,7 +63,7 @@ func sizeOf(file string) float64 {
 	return float64(info.Size())
 }
 
-// Totals is what there is, over all organisations.
+// Totals counts what the database holds, over all organisations.
 type Totals struct {
 	Clients, LargestOrganisation, ConfigBytes int64
 

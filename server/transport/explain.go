@@ -104,7 +104,7 @@ func (e *explainer) reason(status int) error {
 	}
 }
 
-// Flush is what Connect looks for before it streams.
+// Flush implements [http.Flusher], which Connect looks for before it streams.
 func (e *explainer) Flush() { _ = http.NewResponseController(e.ResponseWriter).Flush() } // a failure shows in the next Write
 
 // Unwrap lets net/http find what it knows of its own writer.

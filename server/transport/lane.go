@@ -172,7 +172,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return x.ResponseWriter.Write(p)
 }
 
-// Flush is what Connect looks for before it streams.
+// Flush implements [http.Flusher], which Connect looks for before it streams.
 func (x *exchange) Flush() {
 	defer x.send(0)()
 	_ = x.control.Flush()
@@ -181,8 +181,8 @@ func (x *exchange) Flush() {
 // Unwrap lets net/http find what it knows of its own writer.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// send begins to wait for the reader and returns the function that ends it. What a
-// request is told that was cut off is not counted: it would cut off the next.
+// send begins to wait for the reader and returns the function that ends it. The answer
+// to a request that was cut off is not counted: it would cut off the next.
 func (x *exchange) send(bytes int) (end func()) {
 	x.rest()
 	if x.isCut {

@@ -102,8 +102,8 @@ func unacceptable(r *http.Request) (int, *connect.Error) {
 	}
 }
 
-// formType is what curl and others say of any body unless they are asked to say
-// something else. ZITADEL reads it as JSON.
+// formType names the content type that curl and others send unless another one is
+// asked for. ZITADEL reads such a body as JSON.
 const formType = "application/x-www-form-urlencoded"
 
 // isJSON reports whether a body of this type is read as JSON. It also accepts no type

@@ -20,7 +20,7 @@ import (
 // variable matches a variable in a help text.
 var variable = regexp.MustCompile(`CLIENTSD_[A-Z_]+`)
 
-// line is what a start logs about itself.
+// line holds the fields that a start logs about itself.
 type line struct {
 	Msg, URL, Version, Database, Command string
 	Clients                              *int
